@@ -1,0 +1,274 @@
+"""What the GAN paper sets and states. Light: imports no JAX."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lib.run.claims import Claim
+
+TITLE = "Generative Adversarial Nets (Goodfellow et al., 2014)"
+
+
+def _at_least(config, **bounds: float) -> None:
+    for name, bound in bounds.items():
+        value = getattr(config, name)
+        if not value >= bound:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {bound}, not {value}")
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Mode collapse on a ring of Gaussians (Metz et al. 2017, section 3.1 and the authors' demo)."""
+
+    steps: int = 25_000
+    """Updates of each player (demo: 25 000)."""
+    replicas: int = 8
+    """Independent games under one vmap, a seed each."""
+    unroll: int = 5
+    """Discriminator steps that the unrolled generator looks ahead (demo: 5; paper: 10)."""
+    batch: int = 512
+    """Minibatch (demo: 512)."""
+    noise: int = 256
+    """Dimensions of the Gaussian noise (paper: 256)."""
+    hidden: int = 128
+    """Units in each of two tanh layers, both nets (paper: 128)."""
+    generator_learning_rate: float = 1e-3
+    """Adam (demo: 1e-3)."""
+    discriminator_learning_rate: float = 1e-4
+    """Adam (demo: 1e-4)."""
+    modes: int = 8
+    """Gaussians on the circle (paper: 8)."""
+    radius: float = 2.0
+    """Of the circle (paper: 2)."""
+    sigma: float = 0.02
+    """Standard deviation of each Gaussian (paper: 0.02)."""
+
+    def __post_init__(self):
+        _at_least(self, steps=5, replicas=1, unroll=1, batch=1, noise=1, hidden=1, modes=1)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """The one-dimensional game of Figure 1 and Proposition 1 (sizes are ours; the paper gives none)."""
+
+    steps: int = 4_000
+    """Rounds of Algorithm 1 until panel (d)."""
+    early: int = 150
+    """Rounds until panel (a): the pair "near convergence" that the next two panels start from."""
+    inner: int = 3_000
+    """Discriminator updates with the generator fixed: panel (b), and Proposition 1."""
+    outer: int = 40
+    """Generator updates with that discriminator fixed: panel (c)."""
+    batch: int = 512
+    """Minibatch."""
+    hidden: int = 32
+    """Units in each of two layers, both nets."""
+    learning_rate: float = 2e-3
+    """Adam, both players."""
+
+    def __post_init__(self):
+        _at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The MNIST game. The paper names no sizes: "released" is the authors' published configuration."""
+
+    dataset: Literal["mnist", "fashion_mnist", "digits"] = "mnist"
+    """Images (paper: MNIST, TFD, CIFAR-10)."""
+    train_split: str = "train[:50000]"
+    """Trained on (released: 50 000 of MNIST's training images)."""
+    valid_split: str = "train[50000:51000]"
+    """Chooses the Parzen width (released: the first 1 000 of the other 10 000)."""
+    test_split: str = "test"
+    """Scored (released: all 10 000)."""
+    steps: int = 125_000
+    """Simultaneous updates (released: no stop rule; 125 000 is 250 epochs, where momentum settles)."""
+    batch: int = 100
+    """Minibatch (released: 100)."""
+    noise: int = 100
+    """Dimensions of the noise, uniform on [-sqrt 3, sqrt 3] (released: 100)."""
+    generator_hidden: tuple[int, ...] = (1200, 1200)
+    """Rectified layers of G (released: 1200, 1200)."""
+    discriminator_hidden: tuple[int, ...] = (240, 240)
+    """Maxout layers of D (released: 240, 240)."""
+    pieces: int = 5
+    """Linear pieces of a maxout unit (released: 5)."""
+    learning_rate: float = 0.1
+    """Of both players, at the start (released: 0.1)."""
+    learning_rate_decay: float = 1.000004
+    """Divides the learning rate after every update (released: 1.000004)."""
+    learning_rate_floor: float = 1e-6
+    """Where the learning rate stops falling (released: 1e-6)."""
+    momentum: float = 0.5
+    """In the first epoch (released: 0.5)."""
+    momentum_final: float = 0.7
+    """From epoch `momentum_epochs` on (released: 0.7)."""
+    momentum_epochs: int = 250
+    """Momentum rises linearly from epoch 1 to this one (released: 250)."""
+    parzen_samples: int = 10_000
+    """Kernels of the Parzen estimate (released: 10 000)."""
+    early_steps: int = 250
+    """Discriminator updates against the untrained generator, for the claim about gradients."""
+    classifier_steps: int = 2_500
+    """Minibatches of the small classifier behind the MNIST score (not in the paper)."""
+    every: int = 100
+    """Updates in one compiled call, and between two lines of metrics."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the MNIST nets' products; parameters stay float32."""
+    toy: Toy = Toy()
+    """Figure 1."""
+    ring: Ring = Ring()
+    """Mode collapse."""
+
+    def __post_init__(self):
+        _at_least(self, steps=1, batch=1, noise=1, pieces=1, every=1, learning_rate=0)
+        _at_least(self, learning_rate_decay=1, learning_rate_floor=0, momentum_epochs=2)
+        _at_least(self, parzen_samples=100, early_steps=1, classifier_steps=1)
+        for name in ("momentum", "momentum_final"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be in [0, 1)")
+        for name in ("generator_hidden", "discriminator_hidden"):
+            if not getattr(self, name) or min(getattr(self, name)) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be one or more sizes above 0")
+
+
+_LAPTOP_RING = Ring(steps=6_000, batch=64, noise=32, hidden=64)
+
+PRESETS = {
+    "smoke": Config(
+        dataset="digits",
+        train_split="train[:1200]",
+        valid_split="train[1200:]",
+        steps=200,
+        noise=16,
+        generator_hidden=(64, 64),
+        discriminator_hidden=(32, 32),
+        momentum_epochs=10,
+        parzen_samples=500,
+        early_steps=50,
+        classifier_steps=100,
+        every=50,
+        toy=Toy(steps=200, early=50, inner=200, outer=20, batch=128, hidden=16),
+        ring=Ring(steps=50, replicas=2, batch=32, noise=8, hidden=16, unroll=2),
+    ),
+    "laptop": Config(steps=7_500, ring=_LAPTOP_RING),
+    "paper": Config(),
+}
+
+BOTH = ("laptop", "paper")
+
+CLAIMS = (
+    Claim(
+        id="parzen",
+        where="Table 1",
+        statement="Parzen log-likelihood of MNIST's test images",
+        paper="225 ± 2",
+        metric="parzen",
+        holds_if="within",
+        target=225,
+        tolerance=5,
+        presets=("paper",),
+        unit="nats",
+        dataset="mnist",
+    ),
+    Claim(
+        id="parzen-gain",
+        where="Table 1, at this preset's length",
+        statement="Training raises the Parzen log-likelihood over the untrained generator's",
+        paper="–",
+        metric="parzen_gain",
+        holds_if="at least",
+        target=100,
+        unit="nats",
+        dataset="mnist",
+    ),
+    Claim(
+        id="parzen-train",
+        where="caveat (Theis et al. 2016)",
+        statement="The estimator gives real training images as samples a score near the paper's own",
+        paper="243",
+        metric="parzen_of_training_images",
+        holds_if="within",
+        target=241,
+        tolerance=5,
+        unit="nats",
+        dataset="mnist",
+    ),
+    Claim(
+        id="parzen-kmeans",
+        where="caveat (Theis et al. 2016)",
+        statement="k-means centroids as samples beat real training images: a high score proves little",
+        paper="313 against 243",
+        metric="parzen_kmeans_advantage",
+        holds_if="at least",
+        target=0,
+        unit="nats",
+        dataset="mnist",
+    ),
+    Claim(
+        id="optimal-discriminator",
+        where="Prop. 1",
+        statement="A trained D is p_data / (p_data + p_g): mean abs. error on the 1-D toy",
+        paper="0",
+        metric="proposition_1_error",
+        holds_if="at most",
+        target=0.05,
+    ),
+    Claim(
+        id="criterion",
+        where="Theorem 1",
+        statement="C(G) + log 4 = 2 JSD(p_data, p_g): largest deviation over random densities",
+        paper="0",
+        metric="theorem_1_error",
+        holds_if="at most",
+        target=1e-6,
+        unit="nats",
+    ),
+    Claim(
+        id="convergence",
+        where="Prop. 2",
+        statement="With densities as tables and D optimal at each step, C(G) falls to -log 4: what is left",
+        paper="0",
+        metric="proposition_2_gap",
+        holds_if="at most",
+        target=1e-4,
+        unit="nats",
+    ),
+    Claim(
+        id="non-saturating",
+        where="section 3",
+        statement="Early on, log D(G(z)) gives G far larger gradients than log(1 - D(G(z))): ratio of norms",
+        paper="much stronger",
+        metric="gradient_ratio",
+        holds_if="at least",
+        target=10,
+    ),
+    Claim(
+        id="equilibrium",
+        where="Figure 1 (d)",
+        statement="At the end of the 1-D game D is 1/2 everywhere: mean abs. deviation",
+        paper="0",
+        metric="toy_final_deviation",
+        holds_if="at most",
+        target=0.1,
+    ),
+    Claim(
+        id="unrolled-covers",
+        where="Metz et al. 2017, Fig. 2",
+        statement="Unrolled GAN: modes of the ring of 8 covered",
+        paper="8",
+        metric="ring_modes_unrolled",
+        holds_if="at least",
+        target=7.5,
+    ),
+    Claim(
+        id="plain-collapses",
+        where="section 6; Metz et al. 2017, Fig. 2",
+        statement="Plain GAN: modes of the ring of 8 covered (\"Helvetica\", mode collapse)",
+        paper="collapses",
+        metric="ring_modes_plain",
+        holds_if="at most",
+        target=4,
+    ),
+)
+

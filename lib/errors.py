@@ -1,0 +1,13 @@
+"""The one exception that a command line turns into one line of text."""
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can mend: a bad value, a missing file, a full disk.
+
+    The command line prints the message, without a traceback, and leaves with `code`
+    (2 for a request that cannot be met as asked, 1 for one that failed on the way).
+    """
+
+    def __init__(self, message: str, code: int = 1):
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,22 @@
+"""Inception score (Salimans et al. 2016, arXiv:1606.03498)."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def inception_score(logits: jax.Array, splits: int = 10) -> tuple[jax.Array, jax.Array]:
+    """`exp(E_x KL(p(y|x) || p(y)))`, with p(y) the mean over the generated set.
+
+    Args:
+      logits: a classifier's, on the generated images, `[n, classes]`; `splits` must divide n.
+
+    Returns:
+      Mean and standard deviation over `splits` equal parts, scalars in [1, classes].
+    """
+    chex.assert_rank(logits, 2)
+    log_p = jax.nn.log_softmax(logits).reshape(splits, -1, logits.shape[-1])
+    p = jnp.exp(log_p)
+    log_marginal = jnp.log(p.mean(axis=1, keepdims=True))
+    scores = jnp.exp((p * (log_p - log_marginal)).sum(axis=-1).mean(axis=-1))
+    return scores.mean(), scores.std()

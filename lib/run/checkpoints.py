@@ -1,0 +1,91 @@
+"""Checkpoints of one training: atomic (Orbax), verified by content, the last few kept."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+PyTree = Any
+
+
+def digest(tree: PyTree) -> str:
+    """SHA-256 over the paths, dtypes, shapes and bytes of a tree's leaves."""
+    sha = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(leaf)
+        sha.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+        sha.update(np.ascontiguousarray(array))
+    return sha.hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints of one training in `folder`, made by the run that `owner` identifies.
+
+    A checkpoint is written under a temporary name and renamed when complete. It carries its owner
+    and a digest of its content; one that is damaged or another run's is put aside under a name that
+    says so, never used and never deleted.
+    """
+
+    def __init__(self, folder: Path, owner: str, keep: int = 3):
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._folder, self._owner = Path(folder).absolute(), owner
+        self._manager = ocp.CheckpointManager(
+            self._folder,
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+            ),
+        )
+
+    def save(self, step: int, state: PyTree) -> None:
+        """Writes `state` as step `step`; raises OSError when the disk does not take it."""
+        about = {"owner": self._owner, "sha256": digest(state)}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
+            ),
+        )
+
+    def steps(self) -> list[int]:
+        """The steps there are, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def newest(self, like: PyTree) -> tuple[int, PyTree, list[str]]:
+        """The newest sound checkpoint's `(step, state)`, and a line for each that was put aside.
+
+        `like` gives structure, shapes and dtypes; it is what comes back, with step 0, when there is
+        no sound checkpoint.
+        """
+        aside = []
+        for step in reversed(self.steps()):
+            kind, why, state = self._read(step, like)
+            if state is not None:
+                return step, state, aside
+            folder = self._folder / str(step)
+            free = next(i for i in range(10**6) if not folder.with_name(f"{kind}-{step}.{i}").exists())
+            folder.rename(folder.with_name(f"{kind}-{step}.{free}"))
+            aside.append(f"checkpoint {folder} is {kind} ({why}): put aside, not used")
+        if aside:
+            self._manager.reload()
+        return 0, like, aside
+
+    def _read(self, step: int, like: PyTree) -> tuple[str, str, PyTree | None]:
+        try:
+            about = self._manager.restore(
+                step, args=ocp.args.Composite(about=ocp.args.JsonRestore())
+            )["about"]
+            if about["owner"] != self._owner:
+                return "foreign", "another run's", None
+            state = self._manager.restore(
+                step, args=ocp.args.Composite(state=ocp.args.StandardRestore(like))
+            )["state"]
+            if digest(state) != about["sha256"]:
+                return "damaged", "its content does not match its digest", None
+            return "", "", state
+        # Whatever Orbax and TensorStore raise on damaged files: their types are not documented.
+        except Exception as error:  # noqa: BLE001
+            return "damaged", (str(error).strip() or type(error).__name__).splitlines()[0][:120], None

@@ -1,0 +1,102 @@
+"""Claims: what a paper states, as data, and whether a run bears it out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper with the number that decides it.
+
+    Attributes:
+      id: short name, unique in the paper.
+      where: section, table or figure of the paper.
+      statement: the claim in one sentence.
+      paper: the paper's number in words, or a dash where it gives none.
+      metric: the key of the run's metric that decides; its mean over `n` is compared.
+      holds_if: "at least", "at most", or "within" (of `target`, by `tolerance`).
+      target, tolerance: the threshold.
+      presets: where the claim is expected to hold; elsewhere it is shown without a verdict.
+      unit: of the metric.
+      dataset: the real dataset that the claim is about; a run on any other gives no verdict.
+      failed_because: the reason shown when the claim does not hold.
+    """
+
+    id: str
+    where: str
+    statement: str
+    paper: str
+    metric: str
+    holds_if: Literal["at least", "at most", "within"]
+    target: float
+    tolerance: float = 0.0
+    presets: tuple[str, ...] = ("laptop", "paper")
+    unit: str = ""
+    dataset: str | None = None
+    failed_because: str = ""
+
+    def met_by(self, value: float) -> bool:
+        """Whether `value` satisfies the claim; NaN never does."""
+        if self.holds_if == "at least":
+            return value >= self.target
+        if self.holds_if == "at most":
+            return value <= self.target
+        return abs(value - self.target) <= self.tolerance
+
+    def criterion(self) -> str:
+        """The threshold in words."""
+        around = f" ± {self.tolerance:g}" if self.holds_if == "within" else ""
+        return f"{self.holds_if} {self.target:g}{around}"
+
+
+def summarise(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, sample standard deviation (None for one value) and the values themselves."""
+    values = [float(v) for v in values]
+    mean = math.fsum(values) / len(values)
+    std = None
+    if len(values) > 1:
+        std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return {"mean": mean, "std": std, "per_seed": values}
+
+
+def judge(
+    claims: Sequence[Claim],
+    metrics: Mapping[str, Mapping[str, Any]],
+    preset: str,
+    data: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """One row a claim for a record; `holds` is None where this run cannot tell, and `why` says so.
+
+    `metrics` are summaries (see `summarise`); `data` the descriptions of the datasets used.
+    """
+    real = {d["name"] for d in data if d["real"]}
+    rows = []
+    for claim in claims:
+        found = metrics.get(claim.metric)
+        holds, why = None, ""
+        if claim.dataset is not None and claim.dataset not in real:
+            found, why = None, f"needs {claim.dataset}"
+        elif found is None:
+            why = "not run"
+        elif preset not in claim.presets:
+            why = f"decided by {' and '.join(claim.presets)}"
+        else:
+            holds = claim.met_by(found["mean"])
+            why = claim.criterion() if holds or not claim.failed_because else claim.failed_because
+        rows.append(
+            {
+                "id": claim.id,
+                "where": claim.where,
+                "statement": claim.statement,
+                "paper": claim.paper,
+                "ours": found and found["mean"],
+                "std": found and found["std"],
+                "n": len(found["per_seed"]) if found else 0,
+                "unit": claim.unit,
+                "holds": holds,
+                "why": why,
+            }
+        )
+    return rows

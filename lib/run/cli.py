@@ -1,0 +1,260 @@
+"""The command line of every paper: presets and fields, `figures RUN`, `keep RUN`.
+
+Heavy packages are imported only when a run begins, so that `--help` and mistakes answer at once.
+"""
+
+import contextlib
+import dataclasses
+import io
+import os
+import shlex
+import shutil
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from lib.errors import UserError
+from lib.run.files import disk_errors, only_writer, read_json, write_json
+from lib.run.paper import PRESETS, Paper, load_paper
+
+USAGE = """{title}
+
+python -m {package} [smoke|laptop|paper] [options]   run a preset (laptop if none is named)
+python -m {package} figures RUN                      draw the figures of a finished run again
+python -m {package} keep RUN [VARIANT]               commit-ready copy of a run's record and figures
+
+Any field of the preset can be overridden. Below: the fields, with the values of `{preset}`.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what (the preset's fields)."""
+
+    seed: int = 0
+    """The first seed."""
+    seeds: int = 1
+    """How many seeds, from the first on; results are mean ± std over them."""
+    out: Path | None = None
+    """The run's folder (default: runs/<paper>/<preset>-<time>)."""
+    resume: bool = False
+    """Continue the run in --out, bit for bit."""
+    data_dir: Path | None = None
+    """A folder with the dataset's files, for a machine that cannot fetch them."""
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """Where to compute; anything but auto fails when it is not there."""
+    checkpoint_seconds: float = 30.0
+    """At least this long between two checkpoints of one training."""
+    tensorboard: bool = False
+    """Also write metrics for TensorBoard (needs tensorboardX)."""
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"--seed must be in [0, 2^31), not {self.seed}")
+        if self.seeds < 1:
+            raise ValueError(f"--seeds must be at least 1, not {self.seeds}")
+        if self.checkpoint_seconds < 0:
+            raise ValueError(f"--checkpoint-seconds must not be negative")
+        if self.resume and self.out is None:
+            raise ValueError("--resume needs --out, the folder of the run to continue")
+
+
+def main(package: str, argv: list[str] | None = None) -> None:
+    """Runs the command line of `package` and exits: 0, or with a line that says why not."""
+    argv = sys.argv[1:] if argv is None else argv
+    name = package.split(".")[-1]
+    try:
+        paper = load_paper(package)
+        if argv and argv[0] == "figures":
+            _figures(paper, argv[1:])
+        elif argv and argv[0] == "keep":
+            _keep(paper, argv[1:])
+        else:
+            _run(paper, argv)
+    except UserError as error:
+        sys.stdout.flush()
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
+    """`(preset, config, options)`. Raises UserError (code 2) for what cannot be."""
+    import tyro
+
+    preset, rest = "laptop", list(argv)
+    if rest and not rest[0].startswith("-"):
+        preset = rest.pop(0)
+    if preset not in PRESETS:
+        raise UserError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}", 2)
+    if "--preset" in rest:
+        raise UserError(f"name the preset first: python -m {paper.package} laptop [options]", 2)
+    config = paper.presets[preset]
+    kind = type(config)
+
+    @dataclasses.dataclass(frozen=True)
+    class Arguments:
+        options: Annotated[Options, tyro.conf.arg(name="")]
+        config: Annotated[kind, tyro.conf.arg(name="")]
+
+    if "--help" in rest or "-h" in rest:
+        usage = USAGE.format(title=paper.title, package=paper.package, preset=preset)
+        tyro.cli(
+            Arguments,
+            args=["--help"],
+            default=Arguments(Options(), config),
+            prog=f"python -m {paper.package} {preset}",
+            description=usage,
+        )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            given = tyro.cli(Arguments, args=rest, default=Arguments(Options(), config))
+    except SystemExit:
+        raise UserError(_one_line(said.getvalue()), 2) from None
+    except ValueError as error:
+        raise UserError(str(error), 2) from None
+    return preset, given.config, given.options
+
+
+def _one_line(box: str) -> str:
+    """The first paragraph of tyro's boxed message, and its guess at what was meant."""
+    paragraphs, current = [], []
+    for line in box.splitlines()[1:]:
+        words = line.strip().strip("│╭╮╰╯").strip()
+        if set(words) <= set("-─"):
+            if current:
+                paragraphs.append(current)
+            current = []
+        else:
+            current.append(words)
+    message = " ".join(paragraphs[0]) if paragraphs else "cannot read the options"
+    guess = next((p[1] for p in paragraphs if p[0].startswith("Perhaps")), "")
+    return message + (f"; perhaps you meant {guess}" if guess else "") + " (see --help)"
+
+
+def _run(paper: Paper, argv: list[str]) -> None:
+    preset, config, options = parse(paper, argv)
+    seeds = tuple(range(options.seed, options.seed + options.seeds))
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = options.out or Path("runs") / paper.name / f"{preset}-{stamp}"
+    command = f"python -m {paper.package} {shlex.join(argv)}".strip()
+    with only_writer(out), disk_errors(f"cannot write to {out}"):
+        try:
+            _run_in(out, paper, preset, config, options, seeds, command)
+        except KeyboardInterrupt:
+            again = _again(command, options, out)
+            raise UserError(f"interrupted; what was saved stays. Continue: {again}", 130) from None
+
+
+def _again(command: str, options: Options, out: Path) -> str:
+    named = "" if options.out else f" --out {out}"
+    return command + named + ("" if options.resume else " --resume")
+
+
+def _run_in(out, paper, preset, config, options, seeds, command):
+    # Before anything slow: is the folder free, is what is resumed the same run?
+    identity = {"paper": paper.name, "preset": preset, "seeds": list(seeds)}
+    identity["config"] = dataclasses.asdict(config)
+    from lib.run.recorder import Recorder, check_folder
+
+    identity = check_folder(out, identity, resume=options.resume)
+    from lib.run import devices
+
+    device = devices.choose(options.device)
+    devices.keep_compiled(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "deep-morning")
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    print(f"{paper.name} {preset}: {device}, {config.precision}, {which}, in {out}", flush=True)
+
+    from lib.run.keys import root_keys
+    from lib.run.result import record, save_arrays
+
+    experiment = paper.module("experiment")
+    compiling = devices.compile_clock()
+    data = experiment.load_data(config, options.data_dir)
+    started = time.monotonic()
+    recorder = Recorder(
+        out,
+        identity,
+        resume=options.resume,
+        checkpoint_seconds=options.checkpoint_seconds,
+        again=_again(command, options, out),
+        tensorboard=options.tensorboard,
+    )
+    result = experiment.run(config, root_keys(seeds), data, recorder)
+    spent = time.monotonic() - started
+    seconds = {"compile": compiling(), "run": spent - compiling()}
+    made = record(
+        result,
+        paper=paper.name,
+        preset=preset,
+        config=config,
+        seeds=seeds,
+        claims=paper.claims,
+        device=device,
+        seconds=seconds,
+        command=command,
+    )
+    if recorder.resumed:
+        made["resumed"] = True  # then `seconds` covers the last part only
+    with disk_errors(f"cannot write to {out}"):
+        save_arrays(out / "arrays.npz", result.arrays)
+        write_json(out / "result.json", made)
+    _draw(paper, out)
+
+    from lib.run.tables import claims_text
+
+    print(claims_text(made["claims"]))
+    print(f"{seconds['compile']:.0f} s compiling, {seconds['run']:.0f} s running; all in {out}")
+
+
+def _draw(paper: Paper, run: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from lib.plots.style import save
+    from lib.run.result import load_result
+
+    result = load_result(run)
+    (run / "figures").mkdir(exist_ok=True)
+    for name, figure in paper.module("figures").FIGURES.items():
+        path = run / "figures" / f"{name}.png"
+        save(figure(result), path)
+        print(f"figure: {path}")
+
+
+def _one_run(paper: Paper, words: list[str], command: str) -> Path:
+    if not words or words[0].startswith("-"):
+        raise UserError(f"usage: python -m {paper.package} {command} RUN", 2)
+    run = Path(words[0])
+    made = read_json(run / "result.json")
+    if made.get("paper") != paper.name:
+        raise UserError(f"{run} is a run of {made.get('paper')}, not of {paper.name}", 2)
+    return run
+
+
+def _figures(paper: Paper, words: list[str]) -> None:
+    run = _one_run(paper, words, "figures")
+    with only_writer(run), disk_errors(f"cannot write to {run}"):
+        _draw(paper, run)
+
+
+def _keep(paper: Paper, words: list[str]) -> None:
+    from lib.run.claims import judge
+    from lib.run.tables import write_readmes
+
+    run = _one_run(paper, words, "keep")
+    made = read_json(run / "result.json")
+    made["claims"] = judge(paper.claims, made["metrics"], made["preset"], made["data"])
+    name = "-".join([made["preset"], *words[1:2]])
+    with disk_errors(f"cannot write to {paper.results}"):
+        paper.results.mkdir(exist_ok=True)
+        write_json(paper.results / f"{name}.json", made)
+        for figure in sorted((run / "figures").glob("*.png")):
+            shutil.copyfile(figure, paper.results / f"{name}-{figure.name}")
+    write_readmes(paper.package.rsplit(".", 1)[0])
+    print(f"kept as {paper.results / name}.json; READMEs rendered")

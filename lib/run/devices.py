@@ -1,0 +1,63 @@
+"""Which device a process computes on, said before anything is computed."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from lib.errors import UserError
+
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+
+
+def choose(device: str) -> str:
+    """Makes `device` ("auto", "cpu", "gpu", "tpu") the process's only platform; describes it.
+
+    Must come before the first computation. Raises UserError when what was asked for is not there:
+    a run never falls back to the CPU in silence.
+    """
+    import jax
+
+    if device != "auto":
+        jax.config.update("jax_platforms", PLATFORMS[device])
+    try:
+        devices = jax.devices()
+    except RuntimeError as error:
+        asked = f"--device {device}" if device != "auto" else "JAX_PLATFORMS"
+        raise UserError(
+            f"{asked}: JAX finds no such device here ({str(error).splitlines()[0]})", 2
+        ) from None
+    platform = devices[0].platform
+    if device != "auto" and platform != device:
+        raise UserError(f"--device {device}: JAX finds only {platform} here", 2)
+    if platform == "cpu" and device == "auto" and shutil.which("nvidia-smi"):
+        print(
+            "this machine has an NVIDIA GPU that JAX cannot use: pip install 'jax[cuda13]' to use "
+            "it, or --device cpu to say that the CPU is meant",
+            file=sys.stderr,
+        )
+    kind = devices[0].device_kind if platform != "cpu" else f"{os.cpu_count()} cores"
+    return f"{platform} ({len(devices)} x {kind})" if platform != "cpu" else f"cpu ({kind})"
+
+
+def keep_compiled(folder: Path) -> None:
+    """Keeps compiled programs in `folder`: a second start compiles nothing."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def compile_clock():
+    """Returns a function that tells the seconds spent compiling from now on."""
+    import jax
+
+    spent = [0.0]
+
+    def add(event: str, seconds: float, **_) -> None:
+        if event.endswith("backend_compile_duration"):
+            spent[0] += seconds
+
+    jax.monitoring.register_event_duration_secs_listener(add)
+    return lambda: spent[0]

@@ -1,0 +1,105 @@
+"""The scanned loop: many steps are one compiled call, and the host wakes between them only."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lib.run.keys import purpose
+from lib.run.seeds import over_seeds
+from lib.run.watch import Row, Watch
+
+PyTree = Any
+Step = Callable[[PyTree, PyTree, jax.Array, jax.Array], tuple[PyTree, dict[str, jax.Array]]]
+
+
+class Trained(NamedTuple):
+    """`state`: final states, a leading axis over seeds. `history`: one row a chunk."""
+
+    state: PyTree
+    history: list[Row]
+
+
+def initialise(init: Callable[[jax.Array], PyTree], keys: jax.Array, *, conv: bool = False) -> PyTree:
+    """`init(key)` for each key, stacked along a leading seed axis."""
+
+    def strong(key):
+        # Without weak types: the first chunk would otherwise compile for other types than the second.
+        return jax.tree.map(
+            lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), init(key)
+        )
+
+    return over_seeds(strong, shared=(), donate=False, conv=conv)(keys)
+
+
+def train(
+    name: str,
+    state: PyTree,
+    step: Step,
+    keys: jax.Array,
+    data: PyTree,
+    *,
+    steps: int,
+    every: int,
+    watch: Watch,
+    conv: bool = False,
+) -> Trained:
+    """Trains one replica a key for `steps` steps, `every` of them in one compiled call.
+
+    Args:
+      name: names this training in metrics and checkpoints, and its random stream.
+      state: where to start, a leading axis over seeds (see `initialise`); left intact.
+      step: `step(state, data, key, t) -> (state, metrics)`; `t` is an int32 scalar, `key` the same
+        at every step (fold `t` into it), `metrics` a dict of scalars.
+      keys: root keys, one a replica, `[n]`.
+      data: device-resident arrays that all replicas share.
+      conv: the nets have convolutions (see `lib.run.seeds`).
+
+    Raises: what `watch.non_finite` raises when a metric or the state stops being finite.
+    """
+    keys = jax.vmap(lambda k: purpose(k, name))(keys)
+
+    done, state, history = watch.restore(name, jax.tree.map(jnp.copy, state))
+    watch.began(name, done, steps)
+    while done < steps:
+        length = min(every, steps - done)
+        chunk = _compiled_chunk(step, length, conv)
+        state, metrics, finite = chunk(state, data, keys, jnp.int32(done))
+        _check_finite(name, jax.device_get(metrics), np.asarray(finite), done, length, watch)
+        done += length
+        row = {"training": name, "step": done}
+        row |= {k: np.asarray(v).mean(axis=1).tolist() for k, v in metrics.items()}
+        history.append(row)
+        watch.chunk(name, done, state, row, last=done == steps)
+    return Trained(state, history)
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled_chunk(step: Step, length: int, conv: bool):
+    """`length` steps as one compiled call; the same `step` is compiled once in a process."""
+
+    def run(state, data, key, start):
+        def body(state, t):
+            return step(state, data, key, t)
+
+        state, metrics = jax.lax.scan(body, state, start + jnp.arange(length))
+        finite = [jnp.isfinite(x).all() for x in jax.tree.leaves(state) if _is_float(x)]
+        return state, metrics, jnp.stack(finite).all()
+
+    return over_seeds(run, shared=(1, 3), conv=conv)
+
+
+def _is_float(x: jax.Array) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating)
+
+
+def _check_finite(name, metrics, state_finite, done, length, watch):
+    for metric, values in metrics.items():
+        bad = ~np.isfinite(values).all(axis=0)
+        if bad.any():
+            watch.non_finite(name, done + int(bad.argmax()) + 1, metric)
+    if not state_finite.all():
+        watch.non_finite(name, done + length, "state")

@@ -1,0 +1,141 @@
+"""Claims as tables: in the terminal, and in READMEs between markers."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.run.claims import judge
+from lib.run.files import read_json, write_atomically
+from lib.run.paper import PRESETS, Paper, all_papers
+
+VERDICT = {True: "yes", False: "**no**", None: "–"}
+
+
+def number(value: float) -> str:
+    """Four significant digits, without the exponent where it can be helped."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 3 if abs(value) < 10 else 2
+        return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:.1e}".replace("-", "−")
+
+
+def ours(row: dict[str, Any]) -> str:
+    """`mean ± std unit (n)` of a claim's row."""
+    if row["ours"] is None:
+        return "not run" if row["why"] == "not run" else "–"
+    spread = f" ± {number(row['std'])}" if row["std"] is not None else ""
+    unit = f" {row['unit']}" if row["unit"] else ""
+    return f"{number(row['ours'])}{spread}{unit} (n = {row['n']})"
+
+
+def claims_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The *claim | paper | ours | holds?* table of a record."""
+    lines = ["| claim | where | paper | ours ± std | holds? |", "|---|---|---|---|---|"]
+    for row in rows:
+        verdict = VERDICT[row["holds"]] + (f" ({row['why']})" if row["why"] else "")
+        lines.append(
+            f"| {row['statement']} | {row['where']} | {row['paper']} | {ours(row)} | {verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
+    """The same for a terminal."""
+    table = [("claim", "paper", "ours ± std", "holds?")]
+    for row in rows:
+        short = row["statement"] if len(row["statement"]) <= width else f"{row['statement'][: width - 1]}…"
+        verdict = VERDICT[row["holds"]].strip("*") + (f" ({row['why']})" if row["why"] else "")
+        table.append((short, row["paper"], ours(row), verdict))
+    widths = [max(len(line[i]) for line in table) for i in range(3)]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=False)) + "  " + line[3]
+        for line in table
+    )
+
+
+def _claims(paper: Paper, preset: str) -> str:
+    record = paper.records().get(preset)
+    if record is None:
+        return claims_markdown(judge(paper.claims, {}, preset, [_anything(c) for c in paper.claims]))
+    seeds = ", ".join(map(str, record["seeds"]))
+    data = "; ".join(f"{d['name']} `{d['split']}`" for d in record["data"])
+    minutes = sum(record["seconds"].values()) / 60
+    about = (
+        f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min in all; "
+        f"`{record['command']}`. [Record](results/{preset}.json)."
+    )
+    return f"{claims_markdown(record['claims'])}\n\n{about}"
+
+
+def _anything(claim) -> dict:
+    return {"name": claim.dataset, "real": True}
+
+
+def _speed(paper: Paper) -> str:
+    path = paper.results / "speed.json"
+    if not path.exists():
+        return "Not run."
+    speed = read_json(path)
+    lines = ["| work | ours, ms | PyTorch, ms | ours / PyTorch |", "|---|---|---|---|"]
+    for row in speed["rows"]:
+        lines.append(
+            f"| {row['work']} | {number(row['ours_ms'])} | {number(row['peer_ms'])} "
+            f"| {number(row['ours_ms'] / row['peer_ms'])} |"
+        )
+    return "\n".join(lines) + f"\n\n{speed['device']}; {speed['versions']}; `{speed['command']}`."
+
+
+def _papers(package: str) -> str:
+    lines = ["| paper | claims that hold (laptop) | claims that hold (paper) |", "|---|---|---|"]
+    for paper in all_papers(package):
+        cells = []
+        for preset in ("laptop", "paper"):
+            record = paper.records().get(preset)
+            rows = [r for r in record["claims"] if r["holds"] is not None] if record else []
+            held = sum(r["holds"] for r in rows)
+            cells.append(f"{held} of {len(rows)}" if record else "not run")
+        link = f"[{paper.title}](experiments/{paper.name}/README.md)"
+        lines.append(f"| {link} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+def render(text: str, package: str, paper: Paper | None = None) -> str:
+    """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
+
+    Kinds: `claims [PAPER] PRESET`, `speed [PAPER]`, `papers`. PAPER may be left out in a paper's own
+    README.
+    """
+
+    def fill(match: re.Match) -> str:
+        kind, *words = match["what"].split()
+        about = paper
+        if words and words[0] not in PRESETS:
+            name = words.pop(0)
+            about = next(p for p in all_papers(package) if p.name == name)
+        if kind == "papers":
+            body = _papers(package)
+        elif kind == "speed":
+            body = _speed(about)
+        else:
+            body = _claims(about, words[0])
+        if about is not None and paper is None:
+            body = body.replace("(results/", f"(experiments/{about.name}/results/")
+        return f"<!-- begin {match['what']} -->\n{body}\n<!-- end -->"
+
+    return re.sub(r"<!-- begin (?P<what>.+?) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def readmes(package: str = "experiments") -> dict[Path, Paper | None]:
+    """The collection's README and each paper's."""
+    papers = all_papers(package)
+    top = papers[0].folder.parent.parent / "README.md"
+    return {top: None} | {p.folder / "README.md": p for p in papers}
+
+
+def write_readmes(package: str = "experiments") -> None:
+    """Renders every README's tables from the committed records."""
+    for path, paper in readmes(package).items():
+        if path.exists():
+            text = path.read_text()
+            write_atomically(path, render(text, package, paper).encode())

