@@ -50,20 +50,22 @@ class Ring:
 class Toy:
     """The one-dimensional game of Figure 1 and Proposition 1 (sizes are ours; the paper gives none)."""
 
-    steps: int = 4_000
+    steps: int = 8_000
     """Rounds of Algorithm 1 until panel (d)."""
-    early: int = 150
+    early: int = 400
     """Rounds until panel (a): the pair "near convergence" that the next two panels start from."""
     inner: int = 3_000
     """Discriminator updates with the generator fixed: panel (b), and Proposition 1."""
-    outer: int = 40
+    outer: int = 3
     """Generator updates with that discriminator fixed: panel (c)."""
     batch: int = 512
     """Minibatch."""
-    hidden: int = 32
+    hidden: int = 64
     """Units in each of two layers, both nets."""
-    learning_rate: float = 2e-3
-    """Adam, both players."""
+    generator_learning_rate: float = 1e-3
+    """Adam, at the start; it falls to zero along a cosine."""
+    discriminator_learning_rate: float = 1e-2
+    """Adam, likewise: D must keep up with G for its gradient to be worth following."""
 
     def __post_init__(self):
         _at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
@@ -132,7 +134,16 @@ class Config:
                 raise ValueError(f"--{name.replace('_', '-')} must be one or more sizes above 0")
 
 
-_LAPTOP_RING = Ring(steps=6_000, batch=64, noise=32, hidden=64)
+# Small and fast enough for two cores. The generator learns 25 times faster than the discriminator (the
+# demo: 10 times), which shows in a few thousand updates what takes the demo 25 000.
+_LAPTOP_RING = Ring(
+    steps=6_000,
+    batch=64,
+    noise=32,
+    hidden=64,
+    generator_learning_rate=5e-3,
+    discriminator_learning_rate=2e-4,
+)
 
 PRESETS = {
     "smoke": Config(
@@ -148,14 +159,12 @@ PRESETS = {
         early_steps=50,
         classifier_steps=100,
         every=50,
-        toy=Toy(steps=200, early=50, inner=200, outer=20, batch=128, hidden=16),
+        toy=Toy(steps=200, early=50, inner=200, outer=3, batch=128, hidden=16),
         ring=Ring(steps=50, replicas=2, batch=32, noise=8, hidden=16, unroll=2),
     ),
-    "laptop": Config(steps=7_500, ring=_LAPTOP_RING),
+    "laptop": Config(steps=5_000, ring=_LAPTOP_RING),
     "paper": Config(),
 }
-
-BOTH = ("laptop", "paper")
 
 CLAIMS = (
     Claim(
@@ -178,7 +187,7 @@ CLAIMS = (
         paper="–",
         metric="parzen_gain",
         holds_if="at least",
-        target=100,
+        target=50,
         unit="nats",
         dataset="mnist",
     ),
@@ -189,7 +198,7 @@ CLAIMS = (
         paper="243",
         metric="parzen_of_training_images",
         holds_if="within",
-        target=241,
+        target=243,
         tolerance=5,
         unit="nats",
         dataset="mnist",
@@ -246,11 +255,21 @@ CLAIMS = (
     Claim(
         id="equilibrium",
         where="Figure 1 (d)",
-        statement="At the end of the 1-D game D is 1/2 everywhere: mean abs. deviation",
+        statement="The 1-D game ends with D = 1/2 where there is data: mean abs. deviation of D",
         paper="0",
-        metric="toy_final_deviation",
+        metric="toy_d_from_half",
         holds_if="at most",
         target=0.1,
+    ),
+    Claim(
+        id="equilibrium-density",
+        where="Figure 1 (d)",
+        statement="... and with p_g = p_data: Jensen-Shannon divergence",
+        paper="0",
+        metric="toy_divergence",
+        holds_if="at most",
+        target=0.1,
+        unit="nats",
     ),
     Claim(
         id="unrolled-covers",
@@ -260,6 +279,16 @@ CLAIMS = (
         metric="ring_modes_unrolled",
         holds_if="at least",
         target=7.5,
+        presets=("paper",),
+    ),
+    Claim(
+        id="unrolled-beats-plain",
+        where="Metz et al. 2017, Fig. 2",
+        statement="Unrolling recovers modes that the plain GAN loses: modes gained, same start and data",
+        paper="covers all, against one at a time",
+        metric="ring_modes_gained",
+        holds_if="at least",
+        target=2,
     ),
     Claim(
         id="plain-collapses",

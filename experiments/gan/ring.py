@@ -1,5 +1,7 @@
 """Mode collapse on a ring of Gaussians: the plain game against the unrolled one (Metz et al. 2017)."""
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -77,9 +79,12 @@ def make_game(config: Ring, unroll: int):
     return players, init, rule
 
 
-def run(config: Ring, keys: jax.Array, watch: Watch) -> Result:
+def run(config: Ring, keys: jax.Array, watch: Watch | None = None) -> Result:
     """Both games, `config.replicas` replicas a key under one vmap; modes and quality at the end."""
-    metrics, arrays = {}, {"ring_centres": np.asarray(centres(config))}
+    watch = watch or Watch()
+    ends = [config.steps * stage // STAGES for stage in range(STAGES + 1)]
+    metrics = {}
+    arrays = {"ring_centres": np.asarray(centres(config)), "ring_updates": np.asarray(ends)}
     for name, unroll in (("plain", 0), ("unrolled", config.unroll)):
         players, init, rule = make_game(config, unroll)
 
@@ -104,20 +109,17 @@ def run(config: Ring, keys: jax.Array, watch: Watch) -> Result:
 
         state = initialise(init_all, keys)
         seen = [sample(jax.tree.map(lambda x: x[0], state), purpose(keys[0], "ring samples"))]
-        done = 0
-        for stage in range(STAGES):
-            until = config.steps * (stage + 1) // STAGES
+        for stage, (begin, end) in enumerate(itertools.pairwise(ends), start=1):
             state = train(
-                f"ring-{name}-{stage + 1}",
+                f"ring-{name}-{stage}",
                 state,
                 step,
                 keys,
                 None,
-                steps=until - done,
-                every=min(until - done, 200),
+                steps=end - begin,
+                every=min(end - begin, 200),
                 watch=watch,
             ).state
-            done = until
             first = jax.tree.map(lambda x: x[0], state)
             seen.append(sample(first, purpose(keys[0], "ring samples")))
 
@@ -132,4 +134,6 @@ def run(config: Ring, keys: jax.Array, watch: Watch) -> Result:
         metrics[f"ring_modes_{name}"] = modes
         metrics[f"ring_quality_{name}"] = quality
         arrays[f"ring_{name}"] = np.asarray(jnp.stack(seen))[:, :, :500]
+    pairs = zip(metrics["ring_modes_unrolled"], metrics["ring_modes_plain"], strict=True)
+    metrics["ring_modes_gained"] = [unrolled - plain for unrolled, plain in pairs]
     return Result(metrics, arrays=arrays)

@@ -78,12 +78,16 @@ def generator_density(players, params, points: int = 8192, width: float = 0.05):
 
 
 def make_toy(config: Toy):
-    """`(players, init, optimiser)`: G: U(0, 1) -> R and D: R -> logit, two tanh layers each.
+    """`(players, init, G's optimiser, D's)`: G: U(0, 1) -> R and D: R -> logit, two tanh layers each.
 
     The learning rate falls to zero along a cosine: without that the game circles its equilibrium.
     """
     generator, discriminator = (MLP(1, (config.hidden, config.hidden)) for _ in range(2))
-    tx = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps), b1=0.5)
+
+    def adam(learning_rate):
+        return optax.adam(optax.cosine_decay_schedule(learning_rate, config.steps), b1=0.5)
+
+    g_tx, d_tx = adam(config.generator_learning_rate), adam(config.discriminator_learning_rate)
 
     def noise(key, n):
         return jax.random.uniform(key, (n, 1))
@@ -99,14 +103,14 @@ def make_toy(config: Toy):
         g_key, d_key = jax.random.split(key)
         g = generator.init(g_key, jnp.zeros((1, 1)))["params"]
         d = discriminator.init(d_key, jnp.zeros((1, 1)))["params"]
-        return adversarial.init_state(g, d, tx, tx)
+        return adversarial.init_state(g, d, g_tx, d_tx)
 
-    return adversarial.Players(noise, generate, discriminate), init, tx
+    return adversarial.Players(noise, generate, discriminate), init, g_tx, d_tx
 
 
 def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
     """Figure 1's four panels: (a) early, (b) D to its optimum, (c) then G, (d) the end of the game."""
-    players, init, tx = make_toy(config)
+    players, init, g_tx, d_tx = make_toy(config)
 
     def data(key, *shape):
         return MEAN + STD * jax.random.normal(key, (*shape, config.batch, 1))
@@ -119,13 +123,13 @@ def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
         every = min(steps, 250)
         return train(name, start, step, keys, None, steps=steps, every=every, watch=watch).state
 
-    game = adversarial.alternating(players, tx, tx)
-    d_only = adversarial.discriminator_only(players, tx)
-    g_only = adversarial.generator_only(players, tx)
-    a = go("toy-early", initialise(init, keys), game, lambda k: data(k, 1), config.early)
+    game = adversarial.alternating(players, g_tx, d_tx)
+    d_only = adversarial.discriminator_only(players, d_tx)
+    g_only = adversarial.generator_only(players, g_tx)
+    a = go("toy-early", initialise(init, keys), game, lambda key: data(key, 1), config.early)
     b = go("toy-inner", a, d_only, data, config.inner)
-    c = go("toy-outer", b, g_only, lambda k: config.batch, config.outer)
-    d = go("toy-game", a, game, lambda k: data(k, 1), config.steps - config.early)
+    c = go("toy-outer", b, g_only, lambda key: config.batch, config.outer)
+    d = go("toy-game", a, game, lambda key: data(key, 1), config.steps - config.early)
 
     p_data = data_density(GRID)
     z = jnp.linspace(0, 1, 21)[:, None]
@@ -145,9 +149,15 @@ def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
     def error(panel, target):
         return np.asarray(jnp.abs(panel["d"] - target).mean(axis=1, where=panel["seen"])).tolist()
 
+    def as_masses(density):
+        return density / density.sum(axis=-1, keepdims=True)
+
+    p_g = as_masses(panels["d"]["p_g"])
+    divergence = jensen_shannon(jnp.broadcast_to(as_masses(p_data), p_g.shape), p_g)
     metrics = {
         "proposition_1_error": error(panels["b"], panels["b"]["d_star"]),
-        "toy_final_deviation": error(panels["d"], 0.5),
+        "toy_d_from_half": error(panels["d"], 0.5),
+        "toy_divergence": np.asarray(divergence).tolist(),
     }
     arrays = {
         f"toy_{name}_{what}": np.asarray(values[0])

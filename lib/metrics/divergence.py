@@ -17,8 +17,12 @@ def jensen_shannon(p: jax.Array, q: jax.Array) -> jax.Array:
 
 
 def optimal_discriminator(p_data: jax.Array, p_g: jax.Array) -> jax.Array:
-    """`D*(x) = p_data(x) / (p_data(x) + p_g(x))` (Goodfellow et al. 2014, Prop. 1)."""
-    return p_data / (p_data + p_g)
+    """`D*(x) = p_data(x) / (p_data(x) + p_g(x))` (Goodfellow et al. 2014, Prop. 1).
+
+    1/2 where neither density has anything: there the paper leaves D open.
+    """
+    total = p_data + p_g
+    return jnp.where(total > 0, p_data / jnp.where(total > 0, total, 1), 0.5)
 
 
 def virtual_criterion(p_data: jax.Array, p_g: jax.Array) -> jax.Array:

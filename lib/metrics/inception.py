@@ -17,6 +17,6 @@ def inception_score(logits: jax.Array, splits: int = 10) -> tuple[jax.Array, jax
     chex.assert_rank(logits, 2)
     log_p = jax.nn.log_softmax(logits).reshape(splits, -1, logits.shape[-1])
     p = jnp.exp(log_p)
-    log_marginal = jnp.log(p.mean(axis=1, keepdims=True))
+    log_marginal = jax.nn.logsumexp(log_p, axis=1, keepdims=True) - jnp.log(log_p.shape[1])
     scores = jnp.exp((p * (log_p - log_marginal)).sum(axis=-1).mean(axis=-1))
     return scores.mean(), scores.std()

@@ -35,7 +35,7 @@ def log_likelihoods(
     """
     chex.assert_rank([samples, points, sigmas], [2, 2, 1])
     # |x|^2 - 2xy + |y|^2 cancels: about the mean its terms, and so float32's errors, are smallest.
-    centre = samples.mean(axis=0)
+    centre = samples.mean(axis=0, keepdims=True)
     samples, points = samples - centre, points - centre
     n, d = points.shape
 

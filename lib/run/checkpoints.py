@@ -1,7 +1,9 @@
 """Checkpoints of one training: atomic (Orbax), verified by content, the last few kept."""
 
 import hashlib
+import itertools
 import logging
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, owner: str, keep: int = 3):
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        # What Orbax logs about a damaged checkpoint is said in our one line.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
         self._folder, self._owner = Path(folder).absolute(), owner
         self._manager = ocp.CheckpointManager(
             self._folder,
@@ -48,29 +51,32 @@ class Checkpoints:
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
             ),
+            force=True,  # or Orbax may decide, in silence, that it is not worth saving
         )
 
     def steps(self) -> list[int]:
         """The steps there are, ascending."""
         return sorted(self._manager.all_steps())
 
-    def newest(self, like: PyTree) -> tuple[int, PyTree, list[str]]:
+    def newest(self, like: PyTree, recorded: Container[int]) -> tuple[int, PyTree, list[str]]:
         """The newest sound checkpoint's `(step, state)`, and a line for each that was put aside.
 
         `like` gives structure, shapes and dtypes; it is what comes back, with step 0, when there is
-        no sound checkpoint.
+        no sound checkpoint. Of the steps that are not `recorded` the history is lost: a run
+        continued from there would lack it.
         """
         aside = []
         for step in reversed(self.steps()):
-            kind, why, state = self._read(step, like)
+            kind, why, state = "unrecorded", "metrics.jsonl lacks its row", None
+            if step in recorded:
+                kind, why, state = self._read(step, like)
             if state is not None:
                 return step, state, aside
             folder = self._folder / str(step)
-            free = next(i for i in range(10**6) if not folder.with_name(f"{kind}-{step}.{i}").exists())
-            folder.rename(folder.with_name(f"{kind}-{step}.{free}"))
+            names = (folder.with_name(f"{kind}-{step}.{i}") for i in itertools.count())
+            folder.rename(next(name for name in names if not name.exists()))
             aside.append(f"checkpoint {folder} is {kind} ({why}): put aside, not used")
-        if aside:
-            self._manager.reload()
+            self._manager.reload()  # it keeps the steps in mind, and would not save this one anew
         return 0, like, aside
 
     def _read(self, step: int, like: PyTree) -> tuple[str, str, PyTree | None]:
@@ -88,4 +94,5 @@ class Checkpoints:
             return "", "", state
         # Whatever Orbax and TensorStore raise on damaged files: their types are not documented.
         except Exception as error:  # noqa: BLE001
-            return "damaged", (str(error).strip() or type(error).__name__).splitlines()[0][:120], None
+            why = str(error).strip() or type(error).__name__
+            return "damaged", why.splitlines()[0][:120], None

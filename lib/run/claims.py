@@ -52,8 +52,13 @@ class Claim:
 
 
 def summarise(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, sample standard deviation (None for one value) and the values themselves."""
-    values = [float(v) for v in values]
+    """Mean, sample standard deviation (None for one value) and the values themselves.
+
+    A value that is not finite is None, as JSON has no word for it; then so is the mean.
+    """
+    values = [float(v) if math.isfinite(v) else None for v in values]
+    if None in values:
+        return {"mean": None, "std": None, "per_seed": values}
     mean = math.fsum(values) / len(values)
     std = None
     if len(values) > 1:
@@ -71,7 +76,7 @@ def judge(
 
     `metrics` are summaries (see `summarise`); `data` the descriptions of the datasets used.
     """
-    real = {d["name"] for d in data if d["real"]}
+    real = {d["name"] for d in data if d["real"]} - {d["name"] for d in data if not d["real"]}
     rows = []
     for claim in claims:
         found = metrics.get(claim.metric)
@@ -82,6 +87,8 @@ def judge(
             why = "not run"
         elif preset not in claim.presets:
             why = f"decided by {' and '.join(claim.presets)}"
+        elif found["mean"] is None:
+            holds, why = False, "not a finite number"
         else:
             holds = claim.met_by(found["mean"])
             why = claim.criterion() if holds or not claim.failed_because else claim.failed_because

@@ -5,8 +5,11 @@ Heavy packages are imported only when a run begins, so that `--help` and mistake
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
+import math
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -15,18 +18,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tyro
+
 from lib.errors import UserError
-from lib.run.files import disk_errors, only_writer, read_json, write_json
+from lib.run.files import disk_errors, flat, only_writer, read_json, reading, write_json
 from lib.run.paper import PRESETS, Paper, load_paper
 
 USAGE = """{title}
+  python -m {package} [smoke|laptop|paper] [options]
+      run a preset (laptop if none is named)
+  python -m {package} figures RUN
+      draw the figures of a finished run again
+  python -m {package} keep RUN [VARIANT]
+      copy a run's record and figures to the paper, to be committed
 
-python -m {package} [smoke|laptop|paper] [options]   run a preset (laptop if none is named)
-python -m {package} figures RUN                      draw the figures of a finished run again
-python -m {package} keep RUN [VARIANT]               commit-ready copy of a run's record and figures
-
-Any field of the preset can be overridden. Below: the fields, with the values of `{preset}`.
+Any field can be overridden; the values below are those of `{preset}`.
 """
+
+# How tyro words what it finds wrong with a nested field's value.
+NESTED = re.compile(r"Error parsing config\.([\w.-]+): --")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +47,11 @@ class Options:
     """The first seed."""
     seeds: int = 1
     """How many seeds, from the first on; results are mean ± std over them."""
-    out: Path | None = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="")] = None
     """The run's folder (default: runs/<paper>/<preset>-<time>)."""
     resume: bool = False
     """Continue the run in --out, bit for bit."""
-    data_dir: Path | None = None
+    data_dir: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
     """A folder with the dataset's files, for a machine that cannot fetch them."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Where to compute; anything but auto fails when it is not there."""
@@ -55,10 +65,12 @@ class Options:
             raise ValueError(f"--seed must be in [0, 2^31), not {self.seed}")
         if self.seeds < 1:
             raise ValueError(f"--seeds must be at least 1, not {self.seeds}")
-        if self.checkpoint_seconds < 0:
-            raise ValueError(f"--checkpoint-seconds must not be negative")
+        if not self.checkpoint_seconds >= 0:
+            raise ValueError("--checkpoint-seconds must be at least 0")
         if self.resume and self.out is None:
             raise ValueError("--resume needs --out, the folder of the run to continue")
+        if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+            raise ValueError("--tensorboard needs one more package: pip install tensorboardX")
 
 
 def main(package: str, argv: list[str] | None = None) -> None:
@@ -84,14 +96,12 @@ def main(package: str, argv: list[str] | None = None) -> None:
 
 def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
     """`(preset, config, options)`. Raises UserError (code 2) for what cannot be."""
-    import tyro
-
     preset, rest = "laptop", list(argv)
     if rest and not rest[0].startswith("-"):
         preset = rest.pop(0)
     if preset not in PRESETS:
         raise UserError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}", 2)
-    if "--preset" in rest:
+    if any(word.split("=")[0] == "--preset" for word in rest):
         raise UserError(f"name the preset first: python -m {paper.package} laptop [options]", 2)
     config = paper.presets[preset]
     kind = type(config)
@@ -109,15 +119,24 @@ def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
             default=Arguments(Options(), config),
             prog=f"python -m {paper.package} {preset}",
             description=usage,
+            config=[tyro.conf.FlagCreatePairsOff],
         )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            given = tyro.cli(Arguments, args=rest, default=Arguments(Options(), config))
+            given = tyro.cli(
+                Arguments,
+                args=rest,
+                default=Arguments(Options(), config),
+                config=[tyro.conf.FlagCreatePairsOff],
+            )
     except SystemExit:
-        raise UserError(_one_line(said.getvalue()), 2) from None
+        raise UserError(NESTED.sub(r"--\1.", _one_line(said.getvalue())), 2) from None
     except ValueError as error:
         raise UserError(str(error), 2) from None
+    for name, value in flat(dataclasses.asdict(given.config)).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--{name.replace('_', '-')} must be a finite number, not {value}", 2)
     return preset, given.config, given.options
 
 
@@ -139,77 +158,73 @@ def _one_line(box: str) -> str:
 
 def _run(paper: Paper, argv: list[str]) -> None:
     preset, config, options = parse(paper, argv)
+    from lib.run import devices
+    from lib.run.recorder import INTERRUPTED, Recorder, answer_interrupts, check_folder
+
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     out = options.out or Path("runs") / paper.name / f"{preset}-{stamp}"
     command = f"python -m {paper.package} {shlex.join(argv)}".strip()
-    with only_writer(out), disk_errors(f"cannot write to {out}"):
-        try:
-            _run_in(out, paper, preset, config, options, seeds, command)
-        except KeyboardInterrupt:
-            again = _again(command, options, out)
-            raise UserError(f"interrupted; what was saved stays. Continue: {again}", 130) from None
-
-
-def _again(command: str, options: Options, out: Path) -> str:
-    named = "" if options.out else f" --out {out}"
-    return command + named + ("" if options.resume else " --resume")
-
-
-def _run_in(out, paper, preset, config, options, seeds, command):
-    # Before anything slow: is the folder free, is what is resumed the same run?
+    again = command + ("" if options.out else f" --out {out}")
+    again += "" if options.resume else " --resume"
     identity = {"paper": paper.name, "preset": preset, "seeds": list(seeds)}
     identity["config"] = dataclasses.asdict(config)
-    from lib.run.recorder import Recorder, check_folder
 
-    identity = check_folder(out, identity, resume=options.resume)
-    from lib.run import devices
-
+    # What can be refused is refused before the folder is made.
+    check_folder(out, identity, resume=options.resume)
     device = devices.choose(options.device)
-    devices.keep_compiled(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "deep-morning")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    devices.keep_compiled(cache / "deep-morning")
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     print(f"{paper.name} {preset}: {device}, {config.precision}, {which}, in {out}", flush=True)
+    data = paper.module("experiment").load_data(config, options.data_dir)
 
+    with only_writer(out), answer_interrupts(again):
+        # Once more: another run may have begun there while the data was loaded.
+        identity = check_folder(out, identity, resume=options.resume)
+        recorder = Recorder(
+            out,
+            identity,
+            resume=options.resume,
+            checkpoint_seconds=options.checkpoint_seconds,
+            again=again,
+            tensorboard=options.tensorboard,
+        )
+        about = {"preset": preset, "config": config, "seeds": seeds}
+        about |= {"device": device, "command": command}
+        try:
+            _compute(paper, out, data, recorder, about)
+            _draw(paper, out)
+        except KeyboardInterrupt:
+            line = f"interrupted; what was saved stays. Continue: {again}"
+            raise UserError(line, INTERRUPTED) from None
+        finally:
+            recorder.close()
+
+    from lib.run.tables import claims_text
+
+    made = read_json(out / "result.json")
+    print(claims_text(made["claims"]))
+    compiling, running = made["seconds"]["compile"], made["seconds"]["run"]
+    print(f"{compiling:.0f} s compiling, {running:.0f} s running; all in {out}")
+
+
+def _compute(paper: Paper, out: Path, data, recorder, about: dict) -> None:
+    from lib.run.devices import compile_clock
     from lib.run.keys import root_keys
     from lib.run.result import record, save_arrays
 
-    experiment = paper.module("experiment")
-    compiling = devices.compile_clock()
-    data = experiment.load_data(config, options.data_dir)
-    started = time.monotonic()
-    recorder = Recorder(
-        out,
-        identity,
-        resume=options.resume,
-        checkpoint_seconds=options.checkpoint_seconds,
-        again=_again(command, options, out),
-        tensorboard=options.tensorboard,
-    )
-    result = experiment.run(config, root_keys(seeds), data, recorder)
+    started, compiling = time.monotonic(), compile_clock()
+    keys = root_keys(about["seeds"])
+    result = paper.module("experiment").run(about["config"], keys, data, recorder)
     spent = time.monotonic() - started
     seconds = {"compile": compiling(), "run": spent - compiling()}
-    made = record(
-        result,
-        paper=paper.name,
-        preset=preset,
-        config=config,
-        seeds=seeds,
-        claims=paper.claims,
-        device=device,
-        seconds=seconds,
-        command=command,
-    )
+    made = record(result, paper=paper.name, claims=paper.claims, seconds=seconds, **about)
     if recorder.resumed:
         made["resumed"] = True  # then `seconds` covers the last part only
     with disk_errors(f"cannot write to {out}"):
         save_arrays(out / "arrays.npz", result.arrays)
         write_json(out / "result.json", made)
-    _draw(paper, out)
-
-    from lib.run.tables import claims_text
-
-    print(claims_text(made["claims"]))
-    print(f"{seconds['compile']:.0f} s compiling, {seconds['run']:.0f} s running; all in {out}")
 
 
 def _draw(paper: Paper, run: Path) -> None:
@@ -220,26 +235,29 @@ def _draw(paper: Paper, run: Path) -> None:
     from lib.run.result import load_result
 
     result = load_result(run)
-    (run / "figures").mkdir(exist_ok=True)
-    for name, figure in paper.module("figures").FIGURES.items():
-        path = run / "figures" / f"{name}.png"
-        save(figure(result), path)
-        print(f"figure: {path}")
+    with disk_errors(f"cannot write to {run}"):
+        (run / "figures").mkdir(exist_ok=True)
+        for name, figure in paper.module("figures").FIGURES.items():
+            path = run / "figures" / f"{name}.png"
+            save(figure(result), path)
+            print(f"figure: {path}")
 
 
-def _one_run(paper: Paper, words: list[str], command: str) -> Path:
-    if not words or words[0].startswith("-"):
-        raise UserError(f"usage: python -m {paper.package} {command} RUN", 2)
-    run = Path(words[0])
+def _one_run(paper: Paper, run: Path) -> dict:
+    """The record of a finished run of this paper."""
     made = read_json(run / "result.json")
-    if made.get("paper") != paper.name:
-        raise UserError(f"{run} is a run of {made.get('paper')}, not of {paper.name}", 2)
-    return run
+    with reading(run / "result.json"):
+        if made["paper"] != paper.name:
+            raise UserError(f"{run} is a run of {made['paper']}, not of {paper.name}", 2)
+    return made
 
 
 def _figures(paper: Paper, words: list[str]) -> None:
-    run = _one_run(paper, words, "figures")
-    with only_writer(run), disk_errors(f"cannot write to {run}"):
+    if len(words) != 1 or words[0].startswith("-"):
+        raise UserError(f"usage: python -m {paper.package} figures RUN", 2)
+    run = Path(words[0])
+    _one_run(paper, run)
+    with only_writer(run):
         _draw(paper, run)
 
 
@@ -247,10 +265,13 @@ def _keep(paper: Paper, words: list[str]) -> None:
     from lib.run.claims import judge
     from lib.run.tables import write_readmes
 
-    run = _one_run(paper, words, "keep")
-    made = read_json(run / "result.json")
-    made["claims"] = judge(paper.claims, made["metrics"], made["preset"], made["data"])
-    name = "-".join([made["preset"], *words[1:2]])
+    if len(words) not in (1, 2) or any(word.startswith("-") or not word for word in words):
+        raise UserError(f"usage: python -m {paper.package} keep RUN [VARIANT]", 2)
+    run = Path(words[0])
+    made = _one_run(paper, run)
+    with reading(run / "result.json"):
+        made["claims"] = judge(paper.claims, made["metrics"], made["preset"], made["data"])
+        name = "-".join([made["preset"], *words[1:2]])
     with disk_errors(f"cannot write to {paper.results}"):
         paper.results.mkdir(exist_ok=True)
         write_json(paper.results / f"{name}.json", made)

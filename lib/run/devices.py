@@ -22,11 +22,10 @@ def choose(device: str) -> str:
         jax.config.update("jax_platforms", PLATFORMS[device])
     try:
         devices = jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter, wordless, where a plugin lacks
         asked = f"--device {device}" if device != "auto" else "JAX_PLATFORMS"
-        raise UserError(
-            f"{asked}: JAX finds no such device here ({str(error).splitlines()[0]})", 2
-        ) from None
+        why = str(error).split("\n")[0].split(" (set JAX_PLATFORMS")[0] or "it cannot use one"
+        raise UserError(f"{asked}: JAX finds no such device here ({why})", 2) from None
     platform = devices[0].platform
     if device != "auto" and platform != device:
         raise UserError(f"--device {device}: JAX finds only {platform} here", 2)

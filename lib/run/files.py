@@ -5,6 +5,8 @@ import errno
 import fcntl
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,21 +31,39 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Reads JSON. Raises UserError, naming the file, if it is missing or damaged."""
-    try:
+    with reading(path):
         return json.loads(path.read_text())
-    except FileNotFoundError:
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what a missing or damaged `path` raises, and what its content lacks, into one line."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: no such file", 2) from None
-    except ValueError as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path} is damaged ({error})") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged (it lacks {error})") from None
+
+
+def flat(tree: dict, prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested dicts by dotted name."""
+    leaves = {}
+    for name, value in tree.items():
+        nested = isinstance(value, dict)
+        leaves |= flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+    return leaves
 
 
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Holds `folder` (made if there is none) for one process; the system frees it when that ends.
 
-    Raises UserError if another process holds it or the folder cannot be written.
+    Raises UserError (code 2) if another process holds it or it cannot be written.
     """
-    with disk_errors(f"cannot write to {folder}"):
+    with disk_errors(f"cannot write to {folder}", code=2):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     with lock:
@@ -54,20 +74,22 @@ def only_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
-_DISK += (errno.EEXIST, errno.EIO, errno.EFBIG, errno.ENAMETOOLONG)
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+_REFUSALS += (errno.EPERM, errno.ENOENT)
 
 
 @contextlib.contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Turns the disk's refusals into one line that says what was being done.
-
-    TensorStore reports them as ValueErrors that carry the system's words only.
-    """
+def disk_errors(doing: str, code: int = 1) -> Iterator[None]:
+    """Turns the disk's refusals into one line that says what was being done."""
     try:
         yield
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{doing}: {error.strerror or error}", code) from error
     except Exception as error:
-        words = next((os.strerror(n) for n in _DISK if os.strerror(n) in str(error)), None)
+        # TensorStore reports them as ValueErrors that carry the system's words only.
+        words = next((os.strerror(n) for n in _REFUSALS if os.strerror(n) in str(error)), None)
         if words is None:
             raise
-        raise UserError(f"{doing}: {words}") from error
+        raise UserError(f"{doing}: {words}", code) from error

@@ -1,4 +1,4 @@
-"""What the run engine knows of a paper: its folder under `experiments/`, read without importing JAX."""
+"""What the run engine knows of a paper: its folder under `experiments/`, read without JAX."""
 
 import importlib
 import pkgutil

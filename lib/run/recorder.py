@@ -1,10 +1,14 @@
 """A run's folder: config, metrics, checkpoints; and what to do about Ctrl-C and bad numbers."""
 
+import contextlib
 import hashlib
 import json
+import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ from tqdm import tqdm
 
 from lib.errors import UserError
 from lib.run.checkpoints import Checkpoints
-from lib.run.files import disk_errors, read_json, write_atomically, write_json
+from lib.run.files import disk_errors, flat, read_json, write_atomically, write_json
 from lib.run.watch import PyTree, Row, Watch
 
 INTERRUPTED = 130
@@ -64,14 +68,13 @@ class Recorder(Watch):
     def restore(self, training: str, state: PyTree) -> tuple[int, PyTree, list[Row]]:
         checkpoints = Checkpoints(self._folder / "checkpoints" / training, self._owner)
         self._checkpoints[training] = checkpoints
-        done, state, aside = checkpoints.newest(state)
+        rows = self._history.get(training, [])
+        with disk_errors(f"cannot write to {self._folder}"):
+            done, state, aside = checkpoints.newest(state, {row["step"] for row in rows})
         for line in aside:
-            self._say(line)
+            tqdm.write(line, file=sys.stderr)
         self._last_good[training] = done
-        rows = [row for row in self._history.get(training, []) if row["step"] <= done]
-        self._history[training] = rows
-        if (rows[-1]["step"] if rows else 0) != done:
-            raise UserError(f"{self._folder / 'metrics.jsonl'} lacks rows up to step {done}")
+        self._history[training] = rows = [row for row in rows if row["step"] <= done]
         with disk_errors(f"cannot write to {self._folder}"):
             everything = [row for rows in self._history.values() for row in rows]
             text = "".join(json.dumps(row) + "\n" for row in everything)
@@ -86,20 +89,24 @@ class Recorder(Watch):
             total=steps, initial=done, desc=training, unit="step", mininterval=pause, leave=True
         )
         if done >= steps:
-            self._end()
+            self.close()
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
+        due = time.monotonic() - self._saved_at >= self._every
+        saving = last or due or self._interrupted
         with disk_errors(f"cannot write to {self._folder}"):
             with (self._folder / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps(row) + "\n")
+                if saving:  # a checkpoint without its history is of no use
+                    file.flush()
+                    os.fsync(file.fileno())
         self._history[training].append(row)
         if self._board is not None:
             for name, values in row.items():
                 if isinstance(values, list):
                     self._board.add_scalar(f"{training}/{name}", sum(values) / len(values), step)
         self._bar.update(step - self._bar.n)
-        due = time.monotonic() - self._saved_at >= self._every
-        if last or due or self._interrupted:
+        if saving:
             with disk_errors(
                 f"checkpoint {step} of {training} could not be written to {self._folder}; "
                 f"the last good one is {self._last_good[training]}"
@@ -108,16 +115,14 @@ class Recorder(Watch):
             self._last_good[training] = step
             self._saved_at = time.monotonic()
         if self._interrupted:
-            self._end()
             raise UserError(
                 f"interrupted; {training} is saved at step {step}. Continue: {self._again}",
                 INTERRUPTED,
             )
         if last:
-            self._end()
+            self.close()
 
     def non_finite(self, training: str, step: int, metric: str) -> None:
-        self._end()
         good = self._last_good[training]
         kept = self._folder / "checkpoints" / training / str(good)
         where = str(kept) if good else "none yet"
@@ -126,19 +131,47 @@ class Recorder(Watch):
         )
 
     def _on_sigint(self, number, frame):
-        if self._interrupted:  # a second Ctrl-C does not wait for the chunk's end
-            raise KeyboardInterrupt
-        self._interrupted = True
-        self._say("interrupted: saving after the steps under way (Ctrl-C again to leave at once)")
+        self._interrupted = True  # seen at the chunk's end
 
-    def _end(self):
+    def close(self) -> None:
+        """Ends what `began`: Ctrl-C raises KeyboardInterrupt again, the progress bar's line ends."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _say(self, line):
-        tqdm.write(line, file=sys.stderr)
+
+@contextlib.contextmanager
+def answer_interrupts(again: str) -> Iterator[None]:
+    """The first Ctrl-C is acknowledged, a second one ends the process, both at once.
+
+    Python runs its signal handlers between two of its own instructions, and one call into XLA can
+    compile or compute for minutes; but the system's byte on the wake-up pipe comes without delay.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def listen():
+        interrupts = 0
+        while received := os.read(reading, 1):
+            if received[0] != signal.SIGINT:
+                continue
+            interrupts += 1
+            if interrupts == 1:
+                line = "interrupted: leaving when what is under way is saved"
+                tqdm.write(f"{line} (Ctrl-C again to leave at once)", file=sys.stderr)
+            else:
+                tqdm.write(f"left at once. Continue: {again}", file=sys.stderr)
+                os._exit(INTERRUPTED)
+        os.close(reading)
+
+    threading.Thread(target=listen, daemon=True).start()
+    signal.set_wakeup_fd(writing)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(writing)
 
 
 def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dict[str, Any]:
@@ -161,14 +194,7 @@ def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dic
 
 
 def _check_same(folder: Path, kept: dict, asked: dict) -> None:
-    def flat(tree, prefix=""):
-        for name, value in tree.items():
-            if isinstance(value, dict):
-                yield from flat(value, f"{prefix}{name}.")
-            else:
-                yield f"{prefix}{name}", value
-
-    kept, asked = dict(flat(kept)), dict(flat(asked))
+    kept, asked = flat(kept), flat(asked)
     for name in sorted(kept.keys() | asked.keys()):
         if kept.get(name) != asked.get(name):
             raise UserError(
@@ -179,22 +205,18 @@ def _check_same(folder: Path, kept: dict, asked: dict) -> None:
 
 
 def _read_rows(path: Path) -> dict[str, list[Row]]:
-    """Rows by training; a torn last line, which a kill may leave, is dropped."""
+    """Rows by training, up to the first that is torn: a kill may leave such a last line."""
     history: dict[str, list[Row]] = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
-        except ValueError:
+            history.setdefault(row["training"], []).append(row)
+        except (ValueError, KeyError, TypeError):
             break
-        history.setdefault(row["training"], []).append(row)
     return history
 
 
 def _tensorboard(folder: Path):
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UserError(
-            "--tensorboard needs one more package: pip install tensorboardX", 2
-        ) from None
+    from tensorboardX import SummaryWriter
+
     return SummaryWriter(str(folder / "tensorboard"))

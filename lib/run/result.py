@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import platform
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -13,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lib.errors import UserError
 from lib.run.claims import Claim, judge, summarise
-from lib.run.files import read_json, write_atomically
+from lib.run.files import read_json, reading, write_atomically
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
@@ -94,14 +92,13 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def load_result(run: Path) -> Result:
     """Reads a finished run's folder back; raises UserError if it is not one."""
     found = read_json(run / "result.json")
+    with reading(run / "result.json"):
+        metrics = {name: m["per_seed"] for name, m in found["metrics"].items()}
+        data = found["data"]
     history: dict[str, list[dict]] = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        history.setdefault(row["training"], []).append(row)
-    try:
-        with np.load(run / "arrays.npz") as arrays:
-            loaded = dict(arrays)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{run / 'arrays.npz'} is missing or damaged ({error})") from None
-    metrics = {name: m["per_seed"] for name, m in found["metrics"].items()}
-    return Result(metrics, history, loaded, found["data"])
+    with reading(run / "metrics.jsonl"):
+        for line in (run / "metrics.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            history.setdefault(row["training"], []).append(row)
+    with reading(run / "arrays.npz"), np.load(run / "arrays.npz") as arrays:
+        return Result(metrics, history, dict(arrays), data)

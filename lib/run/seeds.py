@@ -43,7 +43,10 @@ def over_seeds(
 
     def one_after_another(*args):
         def member(i):
-            return (a if j in shared else jax.tree.map(lambda x: x[i], a) for j, a in enumerate(args))
+            return (
+                a if j in shared else jax.tree.map(lambda x: _reusable(x)[i], a)
+                for j, a in enumerate(args)
+            )
 
         first = next(j for j in range(len(args)) if j not in shared)
         replicas = jax.tree.leaves(args[first])[0].shape[0]
@@ -51,3 +54,9 @@ def over_seeds(
         return jax.tree.map(lambda *xs: jnp.stack(xs), *results)
 
     return one_after_another
+
+
+def _reusable(x: jax.Array) -> jax.Array:
+    # A replica's key is the same in every chunk (the step is folded in): that reuse is meant, and
+    # slicing a key counts as its use where `jax_debug_key_reuse` is on.
+    return jax.random.clone(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x

@@ -13,9 +13,10 @@ VERDICT = {True: "yes", False: "**no**", None: "–"}
 
 
 def number(value: float) -> str:
-    """Four significant digits, without the exponent where it can be helped."""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 3 if abs(value) < 10 else 2
+    """Three decimals below ten, fewer above; an exponent where those would show nothing."""
+    size = abs(value)
+    if value == 0 or 1e-3 <= size < 1e5:
+        digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
         return f"{value:.{digits}f}".replace("-", "−")
     return f"{value:.1e}".replace("-", "−")
 
@@ -44,7 +45,9 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
     """The same for a terminal."""
     table = [("claim", "paper", "ours ± std", "holds?")]
     for row in rows:
-        short = row["statement"] if len(row["statement"]) <= width else f"{row['statement'][: width - 1]}…"
+        short = row["statement"]
+        if len(short) > width:
+            short = f"{short[: width - 1]}…"
         verdict = VERDICT[row["holds"]].strip("*") + (f" ({row['why']})" if row["why"] else "")
         table.append((short, row["paper"], ours(row), verdict))
     widths = [max(len(line[i]) for line in table) for i in range(3)]
@@ -57,19 +60,17 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
 def _claims(paper: Paper, preset: str) -> str:
     record = paper.records().get(preset)
     if record is None:
-        return claims_markdown(judge(paper.claims, {}, preset, [_anything(c) for c in paper.claims]))
+        data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
+        return claims_markdown(judge(paper.claims, {}, preset, data))
     seeds = ", ".join(map(str, record["seeds"]))
     data = "; ".join(f"{d['name']} `{d['split']}`" for d in record["data"])
     minutes = sum(record["seconds"].values()) / 60
+    since = "since it was last resumed" if record.get("resumed") else "in all"
     about = (
-        f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min in all; "
+        f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min {since}; "
         f"`{record['command']}`. [Record](results/{preset}.json)."
     )
     return f"{claims_markdown(record['claims'])}\n\n{about}"
-
-
-def _anything(claim) -> dict:
-    return {"name": claim.dataset, "real": True}
 
 
 def _speed(paper: Paper) -> str:
@@ -103,8 +104,8 @@ def _papers(package: str) -> str:
 def render(text: str, package: str, paper: Paper | None = None) -> str:
     """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
 
-    Kinds: `claims [PAPER] PRESET`, `speed [PAPER]`, `papers`. PAPER may be left out in a paper's own
-    README.
+    Kinds: `claims [PAPER] PRESET`, `speed [PAPER]`, `papers`. PAPER may be left out in a paper's
+    own README.
     """
 
     def fill(match: re.Match) -> str:

@@ -1,7 +1,7 @@
 """What a training loop tells the outside world, and nothing more.
 
-An experiment's `run(config, key, data, watch)` is pure; whatever touches the disk, the terminal or a
-signal is a `Watch`. The one here does nothing and is the default, for notebooks and tests;
+An experiment's `run(config, key, data, watch)` is pure; whatever touches the disk, the terminal or
+a signal is a `Watch`. The one here does nothing and is the default, for notebooks and tests;
 `lib.run.recorder.Recorder` keeps a run's folder.
 """
 
@@ -23,7 +23,7 @@ class Watch:
         """A training starts at step `done` of `steps`."""
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
-        """`state` after `step` steps; `row` holds the chunk's mean metrics, a list over seeds each."""
+        """`state` after `step` steps; `row` has the chunk's mean metrics, a list over seeds each."""
 
     def non_finite(self, training: str, step: int, metric: str) -> None:
         """Raises: update `step` (counted from 1) made `metric` non-finite."""

@@ -1,0 +1,38 @@
+"""Strict flags for every test, one compile cache, and one smoke run that many tests look at."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import jax
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CACHE = ROOT / ".cache"
+
+# Compiled programs outlive the process: the second run of the suite compiles nothing.
+os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache():
+    from lib.run.devices import keep_compiled
+
+    keep_compiled(CACHE / "deep-morning")
+
+
+@pytest.fixture(scope="session")
+def gan_smoke(tmp_path_factory):
+    """`(config, data, result)` of one smoke run of the GAN paper, in this process."""
+    from experiments.gan.config import PRESETS
+    from experiments.gan.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)

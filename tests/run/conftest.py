@@ -1,0 +1,122 @@
+"""The toy paper (`papers/toy`), run in this process or in one of its own, and runs compared."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from lib.run.cli import main
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+TWO_SEEDS = ("smoke", "--seeds", "2", "--checkpoint-seconds", "0")
+
+
+@pytest.fixture
+def run(capsys):
+    """`run(*words, package=...)` of the command line in this process: code, out, err."""
+
+    def run(*words, package="papers.toy"):
+        code = 0
+        capsys.readouterr()
+        try:
+            command_line(package, [str(word) for word in words])
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return run
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    """`spawn(*words)` of the command line in a process of its own; `said()` is its stderr so far."""
+    started = []
+
+    def spawn(*words, command=("-m", "papers.toy"), **variables):
+        stderr = tmp_path / f"stderr-{len(started)}"
+        paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+        with stderr.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, *command, *map(str, words)],
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=os.environ | paths | variables,
+            )
+        process.said = stderr.read_text
+        started.append(process)
+        return process
+
+    yield spawn
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The folder of a run of two seeds that nothing has disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    command_line("papers.toy", [*TWO_SEEDS, "--out", str(folder)])
+    return folder
+
+
+def command_line(package, words):
+    """The command line as it is started, without the tests' check of keys.
+
+    That check takes slices of an array of keys, which the replicas' loop makes anew for every
+    chunk, for uses of the keys.
+    """
+    with jax.debug_key_reuse(False):
+        main(package, words)
+
+
+def until(condition, within=60.0):
+    """Waits until `condition()`; the first true value."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.002)
+    raise AssertionError("waited in vain")
+
+
+def steps(folder, training):
+    """Steps of a training's checkpoints, ascending."""
+    names = [path.name for path in (folder / "checkpoints" / training).iterdir()]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def state(folder, training):
+    """The last checkpoint's leaves: parameters and the optimiser's state."""
+    last = folder.absolute() / "checkpoints" / training / str(steps(folder, training)[-1])
+    tree = ocp.StandardCheckpointer().restore(last / "state")
+    leaves = ocp.tree.to_flat_dict(tree, sep="/")
+    return {name: np.asarray(leaf) for name, leaf in leaves.items()}
+
+
+def assert_same_run(ours, theirs):
+    """Bitwise: metrics, results, arrays, and both trainings' last checkpoints."""
+    assert (ours / "metrics.jsonl").read_bytes() == (theirs / "metrics.jsonl").read_bytes()
+    records = [json.loads((run / "result.json").read_text()) for run in (ours, theirs)]
+    for key in ("config", "seeds", "data", "metrics", "claims"):
+        assert records[0][key] == records[1][key], key
+    pairs = [[np.load(run / "arrays.npz") for run in (ours, theirs)]]
+    for training in ("adam", "momentum"):
+        assert steps(ours, training)[-1] == steps(theirs, training)[-1]
+        pairs.append([state(run, training) for run in (ours, theirs)])
+    for mine, other in pairs:
+        assert sorted(mine) == sorted(other) and len(mine) > 3
+        for name in mine:
+            assert mine[name].dtype == other[name].dtype
+            assert mine[name].tobytes() == other[name].tobytes(), name

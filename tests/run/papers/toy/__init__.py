@@ -1,0 +1,1 @@
+"""A paper of two small trainings, for the tests of the run engine."""

@@ -1,0 +1,178 @@
+"""Requests that cannot be met: one line, a code, and nothing written."""
+
+import os
+import re
+import shutil
+import sys
+import time
+
+import jax
+import pytest
+from conftest import TWO_SEEDS
+
+REFUSED = [
+    (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),
+    (("smoke", "--tuning.steps", "0"), "--tuning.steps must be at least 1, not 0"),
+    (("--preset", "nope"), "name the preset first"),
+    (("--preset=nope",), "name the preset first"),
+    (("nope",), "unknown preset 'nope'; there are smoke, laptop, paper"),
+    (("smoke", "--learning-rate", "abc"), "--learning-rate: could not convert"),
+    (("smoke", "--learning-rate", "nan"), "--learning-rate must be a finite number"),
+    (("smoke", "--learning-rate", "inf"), "--learning-rate must be a finite number"),
+    (("smoke", "--steps", "1.5"), "--steps: invalid literal"),
+    (("smoke", "--steps"), "'--steps'"),
+    (("smoke", "--lerning-rate", "1"), "perhaps you meant --learning-rate"),
+    (("smoke", "--tuning.stops", "1"), "perhaps you meant --tuning.steps"),
+    (("smoke", "--precision", "int4"), "'--precision'"),
+    (("smoke", "--seeds", "0"), "--seeds must be at least 1, not 0"),
+    (("smoke", "--seed", "-1"), "--seed must be in"),
+    (("smoke", "--seed", str(2**31)), "--seed must be in"),
+    (("smoke", "--checkpoint-seconds", "-1"), "--checkpoint-seconds must be at least 0"),
+    (("smoke", "--checkpoint-seconds", "nan"), "--checkpoint-seconds must be at least 0"),
+    (("smoke", "--device", "abacus"), "'--device'"),
+    (("smoke", "--tensorboard"), "--tensorboard needs one more package: pip install tensorboardX"),
+    (("smoke", "--resume"), "config.json: no such file"),
+]
+
+
+@pytest.mark.parametrize("words, said", REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+def test_a_refusal_is_one_line_and_writes_nothing(words, said, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    ended = run(*words, "--out", "run")
+    assert ended.code == 2
+    assert re.fullmatch(rf"toy: .*{re.escape(said)}.*\n", ended.err), ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_needs_to_know_the_run(run):
+    ended = run("smoke", "--resume")
+    assert ended.code == 2 and ended.err.startswith("toy: --resume needs --out")
+
+
+def test_a_gpu_that_is_not_there_is_refused(spawn, tmp_path):
+    if jax.default_backend() == "gpu":
+        pytest.skip("there is a GPU")
+    process = spawn("smoke", "--device", "gpu", "--out", tmp_path / "run")
+    assert process.wait() == 2 and not (tmp_path / "run").exists()
+    assert process.said().startswith("toy: --device gpu: JAX finds")
+    assert len(process.said().splitlines()) == 1
+
+
+def test_a_data_folder_that_is_not_there_is_refused(run, tmp_path):
+    words = ("smoke", "--data-dir", tmp_path / "nope", "--out", tmp_path / "run")
+    ended = run(*words, package="experiments.gan")
+    assert ended.code == 2 and list(tmp_path.iterdir()) == []
+    assert ended.err == f"gan: --data-dir {tmp_path / 'nope'}: there is no such folder\n"
+
+
+@pytest.mark.parametrize("below", ["file", "file/run"])
+def test_a_folder_that_cannot_be_made_is_refused(below, run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    ended = run("smoke", "--out", tmp_path / below)
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1
+    assert ended.err.startswith(f"toy: cannot write to {tmp_path / below}: ")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["figures", "keep"])
+@pytest.mark.parametrize("words", [(), ("--help",), ("a", "b", "c"), ("a", "-b")])
+def test_how_figures_and_keep_are_used(command, words, run):
+    ended = run(command, *words)
+    assert ended.code == 2 and f"usage: python -m papers.toy {command} RUN" in ended.err
+
+
+@pytest.mark.parametrize("command", ["figures", "keep"])
+def test_a_folder_that_is_no_run(command, run, tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "missing", tmp_path / "file"):
+        ended = run(command, place)
+        assert ended.code == 2
+        assert ended.err == f"toy: {place / 'result.json'}: no such file\n"
+    (tmp_path / "result.json").write_text('{"paper": "gan"}')
+    ended = run(command, tmp_path)
+    assert ended.code == 2 and "is a run of gan, not of toy" in ended.err
+
+
+DAMAGED = [
+    ("result.json", b'{"paper": "toy", "metr'),
+    ("result.json", b"[]"),
+    ("result.json", b"{}"),
+    ("result.json", b'{"paper": "toy"}'),
+    ("metrics.jsonl", b'{"training"'),
+    ("metrics.jsonl", b"7\n"),
+    ("metrics.jsonl", None),
+    ("arrays.npz", b"PK\3\4 and no more"),
+    ("arrays.npz", b""),
+    ("arrays.npz", None),
+]
+
+
+@pytest.mark.parametrize("name, content", DAMAGED)
+def test_a_damaged_result_is_named(name, content, whole, run, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    for command in ("figures", "keep") if name == "result.json" else ("figures",):
+        ended = run(command, folder)
+        assert ended.code != 0 and len(ended.err.splitlines()) == 1
+        assert str(folder / name) in ended.err
+
+
+def test_arrays_with_flipped_bits_are_named(whole, run, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    content = (folder / "arrays.npz").read_bytes()
+    for start in range(0, len(content), len(content) // 7):
+        damaged = bytearray(content)
+        damaged[start : start + 20] = b"\xaa" * len(damaged[start : start + 20])
+        (folder / "arrays.npz").write_bytes(damaged)
+        ended = run("figures", folder)
+        assert ended.code == 0 or f"{folder / 'arrays.npz'} is damaged" in ended.err
+
+
+def test_help_shows_each_field_with_its_words_within_80_columns(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = run("smoke", "--help")
+    assert ended.code == 0
+    text = " ".join(re.sub("[│╭╮╰╯─]", " ", ended.out).split())
+    for words in (
+        "A line through points",
+        "python -m papers.toy [smoke|laptop|paper] [options]",
+        "python -m papers.toy figures RUN",
+        "the values below are those of `smoke`",
+        "--steps INT Updates by Adam. (default: 40)",
+        "--tuning.steps INT Updates by momentum. (default: 40)",
+        "--seeds INT How many seeds, from the first on",
+        "--out RUN The run's folder",
+        "--device {auto,cpu,gpu,tpu}",
+        "--tensorboard Also write metrics",
+    ):
+        assert words in text, words
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert "(default: 60)" in run("laptop", "--help").out
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
+    folder = tmp_path / "run"
+    words = ("--learning-rate", "40", "--tuning.steps", "2000", "--checkpoint-seconds", "0")
+    ended = run("smoke", *words, "--out", folder)
+    said = ended.err.splitlines()[-1]
+    found = re.fullmatch(
+        r"toy: momentum: (loss|state) is not finite at step (\d+); last good checkpoint: (.*)", said
+    )
+    assert ended.code == 1 and found, said
+    good = folder / "checkpoints" / "momentum"
+    assert found[3] in ("none yet", str(good / found[3].split("/")[-1]))
+    if found[3] != "none yet":
+        assert int(found[3].split("/")[-1]) < int(found[2]) and os.path.isdir(found[3])
+    assert not (folder / "result.json").exists()
+
+
+def test_a_terminal_less_progress_bar_is_a_few_lines(run, tmp_path):
+    started = time.monotonic()
+    ended = run("smoke", "--out", tmp_path / "run")
+    states = re.split(r"[\r\n]+", ended.err.strip())
+    assert len(states) <= 4 + (time.monotonic() - started) / 15
+    assert "adam: 100%" in ended.err and "momentum: 100%" in ended.err

@@ -1,0 +1,113 @@
+"""Tables: how numbers are written, markers filled, and what is committed."""
+
+import json
+import math
+
+import pytest
+
+from lib.run.claims import judge
+from lib.run.paper import all_papers, load_paper
+from lib.run.tables import claims_markdown, claims_text, number, ours, readmes, render
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.0, "0.000"),
+        (0.085, "0.085"),
+        (-0.5, "−0.500"),
+        (9.9994, "9.999"),
+        (12.345, "12.35"),
+        (225.13, "225.1"),
+        (-1234.5, "−1234"),
+        (2.1e-7, "2.1e−07"),
+        (123456.0, "1.2e+05"),
+        (math.nan, "nan"),
+    ],
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def row(**changes):
+    base = {"id": "a", "where": "Table 1", "statement": "It works", "paper": "225 ± 2"}
+    base |= {"ours": 220.0, "std": 3.0, "n": 4, "unit": "nats", "holds": True, "why": "at least 3"}
+    return base | changes
+
+
+def test_our_number_in_a_table():
+    assert ours(row()) == "220.0 ± 3.000 nats (n = 4)"
+    assert ours(row(std=None, unit="", n=1)) == "220.0 (n = 1)"
+    assert ours(row(ours=None, why="not run")) == "not run"
+    assert ours(row(ours=None, why="needs mnist")) == "–"
+
+
+def test_a_table_in_markdown():
+    lines = claims_markdown([row(), row(holds=False, why="too short"), row(holds=None, why="")])
+    lines = lines.splitlines()
+    assert lines[0] == "| claim | where | paper | ours ± std | holds? |"
+    cells = "| It works | Table 1 | 225 ± 2 | 220.0 ± 3.000 nats (n = 4) |"
+    assert lines[2] == f"{cells} yes (at least 3) |"
+    assert lines[3] == f"{cells} **no** (too short) |"
+    assert lines[4] == f"{cells} – |"
+
+
+def test_a_table_in_the_terminal():
+    lines = claims_text([row(statement="long " * 30), row()], width=20).splitlines()
+    assert len(lines) == 3 and lines[1].startswith("long long long long…  225 ± 2")
+    assert len({line.index("225") for line in lines[1:]}) == 1
+
+
+TEXT = """# Title
+<!-- begin claims toy smoke -->
+stale
+<!-- end -->
+between
+<!-- begin papers -->
+<!-- end -->
+<!-- begin speed toy -->
+<!-- end -->
+"""
+
+
+def test_rendering_fills_the_markers_and_only_them_and_twice_is_once():
+    once = render(TEXT, "papers")
+    assert "stale" not in once and once.startswith("# Title\n") and "\nbetween\n" in once
+    assert "| The net fits its points | section 1 | 0 | not run |" in once
+    assert "experiments/toy/README.md" in once and "Not run." in once
+    assert render(once, "papers") == once
+    own = render(TEXT.replace(" toy", ""), "papers", load_paper("papers.toy"))
+    assert "| The net fits its points | section 1 | 0 | not run |" in own
+
+
+def test_seconds_of_a_resumed_run_are_not_called_the_whole(monkeypatch):
+    paper = load_paper("papers.toy")
+    made = {"seeds": [0], "data": [], "device": "cpu", "seconds": {"compile": 1, "run": 179}}
+    made |= {"command": "c", "claims": []}
+    text = "<!-- begin claims smoke -->\n<!-- end -->"
+    monkeypatch.setattr(type(paper), "records", lambda self: {"smoke": made})
+    assert "3 min in all" in render(text, "papers", paper)
+    made["resumed"] = True
+    assert "3 min since it was last resumed" in render(text, "papers", paper)
+
+
+@pytest.mark.parametrize("path", readmes(), ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_committed_readme_equals_its_rendering(path):
+    if not path.exists():
+        pytest.skip("not written yet")
+    text = path.read_text()
+    assert render(text, "experiments", readmes()[path]) == text
+
+
+@pytest.mark.parametrize("paper", all_papers(), ids=lambda paper: paper.name)
+def test_committed_records_carry_the_verdicts_of_the_claims_as_they_are(paper):
+    for name, made in paper.records().items():
+        assert made["paper"] == paper.name and made["preset"] == name.split("-")[0]
+        again = judge(paper.claims, made["metrics"], made["preset"], made["data"])
+        assert json.loads(json.dumps(again)) == made["claims"], name
+
+
+@pytest.mark.parametrize("paper", all_papers(), ids=lambda paper: paper.name)
+def test_claims_have_their_own_names(paper):
+    names = [claim.id for claim in paper.claims]
+    assert len(set(names)) == len(names)
