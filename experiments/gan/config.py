@@ -56,7 +56,7 @@ class Toy:
     """Rounds until panel (a): the pair "near convergence" that the next two panels start from."""
     inner: int = 3_000
     """Discriminator updates with the generator fixed: panel (b), and Proposition 1."""
-    outer: int = 3
+    outer: int = 1
     """Generator updates with that discriminator fixed: panel (c)."""
     batch: int = 512
     """Minibatch."""
@@ -109,7 +109,7 @@ class Config:
     """Momentum rises linearly from epoch 1 to this one (released: 250)."""
     parzen_samples: int = 10_000
     """Kernels of the Parzen estimate (released: 10 000)."""
-    early_steps: int = 250
+    early_steps: int = 1_000
     """Discriminator updates against the untrained generator, for the claim about gradients."""
     classifier_steps: int = 2_500
     """Minibatches of the small classifier behind the MNIST score (not in the paper)."""
@@ -159,10 +159,10 @@ PRESETS = {
         early_steps=50,
         classifier_steps=100,
         every=50,
-        toy=Toy(steps=200, early=50, inner=200, outer=3, batch=128, hidden=16),
+        toy=Toy(steps=200, early=50, inner=200, batch=128, hidden=16),
         ring=Ring(steps=50, replicas=2, batch=32, noise=8, hidden=16, unroll=2),
     ),
-    "laptop": Config(steps=5_000, ring=_LAPTOP_RING),
+    "laptop": Config(steps=7_500, ring=_LAPTOP_RING),
     "paper": Config(),
 }
 

@@ -13,7 +13,7 @@ from lib.run.result import Result
 PANELS = {
     "a": "(a) near convergence",
     "b": "(b) D trained to its optimum",
-    "c": "(c) then G follows D's gradient",
+    "c": "(c) then G takes a step",
     "d": "(d) the end of the game",
 }
 

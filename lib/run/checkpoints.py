@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import logging
+import sys
 from collections.abc import Container
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def digest(tree: PyTree) -> str:
     return sha.hexdigest()
 
 
+def _print_unraisable(unraisable) -> None:
+    # When one of several reads or writes fails, the others report to a loop that is gone.
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        sys.__unraisablehook__(unraisable)
+
+
 class Checkpoints:
     """The checkpoints of one training in `folder`, made by the run that `owner` identifies.
 
@@ -33,8 +40,11 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, owner: str, keep: int = 3):
-        # What Orbax logs about a damaged checkpoint is said in our one line.
-        logging.getLogger("absl").setLevel(logging.CRITICAL)
+        # What Orbax, its event loop and TensorStore print about a damaged file or a full disk, our
+        # one line says.
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        sys.unraisablehook = _print_unraisable
         self._folder, self._owner = Path(folder).absolute(), owner
         self._manager = ocp.CheckpointManager(
             self._folder,

@@ -109,7 +109,7 @@ class Recorder(Watch):
         if saving:
             with disk_errors(
                 f"checkpoint {step} of {training} could not be written to {self._folder}; "
-                f"the last good one is {self._last_good[training]}"
+                f"last good one: {self._last_good[training] or 'none yet'}"
             ):
                 self._checkpoints[training].save(step, state)
             self._last_good[training] = step
@@ -134,7 +134,7 @@ class Recorder(Watch):
         self._interrupted = True  # seen at the chunk's end
 
     def close(self) -> None:
-        """Ends what `began`: Ctrl-C raises KeyboardInterrupt again, the progress bar's line ends."""
+        """Ends what `began`: Ctrl-C raises KeyboardInterrupt again, the bar's line ends."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if self._bar is not None:
             self._bar.close()

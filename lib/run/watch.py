@@ -23,7 +23,7 @@ class Watch:
         """A training starts at step `done` of `steps`."""
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
-        """`state` after `step` steps; `row` has the chunk's mean metrics, a list over seeds each."""
+        """`state` after `step` steps; `row` has the chunk's mean metrics, lists over seeds."""
 
     def non_finite(self, training: str, step: int, metric: str) -> None:
         """Raises: update `step` (counted from 1) made `metric` non-finite."""

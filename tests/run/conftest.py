@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
@@ -28,7 +27,7 @@ def run(capsys):
         code = 0
         capsys.readouterr()
         try:
-            command_line(package, [str(word) for word in words])
+            main(package, [str(word) for word in words])
         except SystemExit as end:
             code = end.code
         said = capsys.readouterr()
@@ -39,7 +38,7 @@ def run(capsys):
 
 @pytest.fixture
 def spawn(tmp_path):
-    """`spawn(*words)` of the command line in a process of its own; `said()` is its stderr so far."""
+    """`spawn(*words)`: the command line in a process of its own; `said()`: its stderr so far."""
     started = []
 
     def spawn(*words, command=("-m", "papers.toy"), **variables):
@@ -67,18 +66,8 @@ def spawn(tmp_path):
 def whole(tmp_path_factory):
     """The folder of a run of two seeds that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    command_line("papers.toy", [*TWO_SEEDS, "--out", str(folder)])
+    main("papers.toy", [*TWO_SEEDS, "--out", str(folder)])
     return folder
-
-
-def command_line(package, words):
-    """The command line as it is started, without the tests' check of keys.
-
-    That check takes slices of an array of keys, which the replicas' loop makes anew for every
-    chunk, for uses of the keys.
-    """
-    with jax.debug_key_reuse(False):
-        main(package, words)
 
 
 def until(condition, within=60.0):

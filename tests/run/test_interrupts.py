@@ -19,7 +19,7 @@ def continuation(said):
 
 def test_an_interrupted_training_is_saved_and_its_message_continues_it(spawn, run, tmp_path):
     folder, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
-    words = ("smoke", "--steps", 400)
+    words = ("smoke", "--steps", 100)
     # A cache of its own: the signal arrives while the first chunk is compiled.
     process = spawn(*words, "--out", folder, XDG_CACHE_HOME=str(tmp_path / "cache"))
     until(lambda: "adam:" in process.said())
