@@ -88,45 +88,57 @@ def test_every_folder_of_lib_is_either_pure_or_known_not_to_be():
     assert folders <= {*MAY_IMPORT, "data", "envs", "run", "plots"}
 
 
-@pytest.mark.parametrize("path, source", [
-    ("lib/ops/a.py", "from lib.nn.maxout import Maxout"),
-    ("lib/ops/a.py", "from ..nn import maxout"),
-    ("lib/nn/a.py", "import lib.models.gan"),
-    ("lib/nn/a.py", "import lib"),
-    ("lib/models/a.py", "from lib import steps"),
-    ("lib/models/a.py", "def f():\n    from lib.run.loop import train"),
-    ("lib/steps/a.py", "from lib.models.mlp import MLP"),
-    ("lib/steps/a.py", "from lib.nn import maxout as m"),
-    ("lib/metrics/a.py", "from lib.data import load"),
-    ("lib/metrics/a.py", "from lib.plots.style import figure"),
-    ("lib/metrics/a.py", "from lib.errors import UserError"),
-    ("lib/nn/a.py", "import jax, os"),
-    ("lib/nn/a.py", "import os.path"),
-    ("lib/steps/a.py", "from pathlib import Path"),
-    ("lib/steps/a.py", "from time import perf_counter"),
-    ("lib/metrics/a.py", "def f():\n    return open('x').read()"),
-    ("lib/data/a.py", "import experiments.gan.config"),
-    ("lib/run/a.py", "from experiments import gan"),
-    ("lib/errors.py", "from experiments.gan import ring"),
-    ("experiments/dcgan/a.py", "from experiments.gan import theory"),
-    ("experiments/dcgan/a.py", "from experiments import gan"),
-    ("experiments/dcgan/a.py", "from ..gan.config import Ring"),
-    ("experiments/dcgan/a.py", "import experiments"),
-    ("experiments/__main__.py", "from experiments.gan import config"),
-])
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("lib/ops/a.py", "from lib.nn.maxout import Maxout"),
+        ("lib/ops/a.py", "from ..nn import maxout"),
+        ("lib/nn/a.py", "import lib.models.gan"),
+        ("lib/nn/a.py", "import lib"),
+        ("lib/models/a.py", "from lib import steps"),
+        ("lib/models/a.py", "def f():\n    from lib.run.loop import train"),
+        ("lib/steps/a.py", "from lib.models.mlp import MLP"),
+        ("lib/steps/a.py", "from lib.nn import maxout as m"),
+        ("lib/metrics/a.py", "from lib.data import load"),
+        ("lib/metrics/a.py", "from lib.plots.style import figure"),
+        ("lib/metrics/a.py", "from lib.errors import UserError"),
+        ("lib/nn/a.py", "import jax, os"),
+        ("lib/nn/a.py", "import os.path"),
+        ("lib/steps/a.py", "from pathlib import Path"),
+        ("lib/steps/a.py", "from time import perf_counter"),
+        ("lib/metrics/a.py", "def f():\n    return open('x').read()"),
+        ("lib/data/a.py", "import experiments.gan.config"),
+        ("lib/run/a.py", "from experiments import gan"),
+        ("lib/errors.py", "from experiments.gan import ring"),
+        ("experiments/dcgan/a.py", "from experiments.gan import theory"),
+        ("experiments/dcgan/a.py", "from experiments import gan"),
+        ("experiments/dcgan/a.py", "from ..gan.config import Ring"),
+        ("experiments/dcgan/a.py", "import experiments"),
+        ("experiments/__main__.py", "from experiments.gan import config"),
+    ],
+)
 def test_an_arrow_in_the_wrong_direction_is_found(path, source):
     assert len(violations({"lib/ops/fine.py": "import jax", path: source})) == 1
 
 
-@pytest.mark.parametrize("path, source", [
-    ("lib/nn/a.py", "from lib.ops.resize import resize\nfrom lib.nn import maxout"),
-    ("lib/models/a.py", "from ..nn.maxout import Maxout\nfrom . import mlp"),
-    ("lib/steps/a.py", "import jax, optax\nfrom collections.abc import Callable\nimport lib.ops.gram"),
-    ("lib/run/a.py", "import os, time\nfrom lib.data import load\nopen('x')"),
-    ("lib/errors.py", "import sys"),
-    ("experiments/gan/a.py", "from experiments.gan import ring\nfrom . import theory\nimport lib.run.cli"),
-    ("experiments/__main__.py", "from lib.run.paper import all_papers"),
-])
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("lib/nn/a.py", "from lib.ops.resize import resize\nfrom lib.nn import maxout"),
+        ("lib/models/a.py", "from ..nn.maxout import Maxout\nfrom . import mlp"),
+        (
+            "lib/steps/a.py",
+            "import jax, optax\nfrom collections.abc import Callable\nimport lib.ops.gram",
+        ),
+        ("lib/run/a.py", "import os, time\nfrom lib.data import load\nopen('x')"),
+        ("lib/errors.py", "import sys"),
+        (
+            "experiments/gan/a.py",
+            "from experiments.gan import ring\nfrom . import theory\nimport lib.run.cli",
+        ),
+        ("experiments/__main__.py", "from lib.run.paper import all_papers"),
+    ],
+)
 def test_an_arrow_in_the_right_direction_is_not(path, source):
     assert violations({path: source}) == []
 
@@ -142,15 +154,21 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """`python -m`, with the modules that were imported on stderr."""
 
 
-@pytest.mark.parametrize("command, answer", [
-    (["experiments.gan", "--help"], "--learning-rate"),
-    (["experiments"], "gan: Generative Adversarial Nets"),
-])
+@pytest.mark.parametrize(
+    "command, answer",
+    [
+        (["experiments.gan", "--help"], "--learning-rate"),
+        (["experiments"], "gan: Generative Adversarial Nets"),
+    ],
+)
 def test_a_question_is_answered_at_once_and_imports_nothing_heavy(command, answer):
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", AS_MODULE, *command],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr

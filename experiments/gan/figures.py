@@ -29,7 +29,9 @@ def figure_1(result: Result) -> Figure:
         top.plot(GRID, p_data, ":", color=DATA, label="data $p_{data}$")
         top.plot(GRID, panel["p_g"], color=MODEL, label="generator $p_g$")
         top.plot(GRID, panel["d"], "--", color=DISCRIMINATOR, label="D trained")
-        top.plot(GRID, panel["d_star"] * seen, color=DISCRIMINATOR, lw=0.8, alpha=0.6, label="D* exact")
+        top.plot(
+            GRID, panel["d_star"] * seen, color=DISCRIMINATOR, lw=0.8, alpha=0.6, label="D* exact"
+        )
         top.set(title=title, xlim=(-2, 4), ylim=(0, 1.45), yticks=(0, 0.5, 1))
         z = np.linspace(-2, 4, len(panel["x"]))
         for start, end in zip(z, panel["x"], strict=True):
@@ -37,7 +39,13 @@ def figure_1(result: Result) -> Figure:
                 "",
                 (end, 0),
                 (start, 1),
-                arrowprops={"arrowstyle": "->", "lw": 0.6, "color": MODEL, "shrinkA": 0, "shrinkB": 0},
+                arrowprops={
+                    "arrowstyle": "->",
+                    "lw": 0.6,
+                    "color": MODEL,
+                    "shrinkA": 0,
+                    "shrinkB": 0,
+                },
             )
         arrows.set(ylim=(0, 1), yticks=(0, 1), yticklabels=("x", "z") if column == 0 else ())
         arrows.axhline(1, color=DATA, lw=0.8)
@@ -77,7 +85,9 @@ def figure_game(result: Result) -> Figure:
         values = np.array([row[name] for row in rows])
         axis.plot(steps, values.mean(axis=1), color=color, label=label)
         if values.shape[1] > 1:
-            axis.fill_between(steps, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0)
+            axis.fill_between(
+                steps, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0
+            )
 
     draw(value, "value", DISCRIMINATOR, "V(D, G)")
     value.axhline(-math.log(4), color=GUIDE, ls=":", label="−log 4, at equilibrium")
@@ -85,7 +95,9 @@ def figure_game(result: Result) -> Figure:
     draw(answers, "d_fake", MODEL, "D on samples")
     answers.axhline(0.5, color=GUIDE, ls=":", label="1/2, at equilibrium")
     value.set(xlabel="updates", ylabel="nats", title="value of the game")
-    answers.set(xlabel="updates", ylabel="mean D", ylim=(0, 1), title="what D answers (with dropout)")
+    answers.set(
+        xlabel="updates", ylabel="mean D", ylim=(0, 1), title="what D answers (with dropout)"
+    )
     for axis in (value, answers):
         axis.legend()
     return figure
@@ -112,7 +124,9 @@ def figure_ring(result: Result) -> Figure:
             axis.scatter(*centres.T, s=60, facecolors="none", edgecolors=GUIDE, lw=0.8)
             axis.scatter(*replicas[0].T, s=3, color=MODEL, alpha=0.4, lw=0)
             limit = 1.5 * np.abs(centres).max()
-            axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=(), yticks=())
+            axis.set(
+                xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=(), yticks=()
+            )
             if row == 0:
                 axis.set_title(f"{updates[column]:,} updates".replace(",", " "))
         axes[row, 0].set_ylabel(f"{name} GAN")

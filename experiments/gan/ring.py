@@ -126,9 +126,9 @@ def run(config: Ring, keys: jax.Array, watch: Watch | None = None) -> Result:
         modes, quality = [], []
         for i, key in enumerate(keys):
             samples = sample(jax.tree.map(lambda x, i=i: x[i], state), purpose(key, "ring samples"))
-            covered, good = jax.vmap(
-                lambda s: mode_coverage(s, centres(config), config.sigma)
-            )(samples)
+            covered, good = jax.vmap(lambda s: mode_coverage(s, centres(config), config.sigma))(
+                samples
+            )
             modes += np.asarray(covered).tolist()
             quality += np.asarray(good).tolist()
         metrics[f"ring_modes_{name}"] = modes

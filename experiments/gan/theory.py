@@ -144,7 +144,9 @@ def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
             "seen": p_data + p_g > SUPPORT,
         }
 
-    panels = {name: jax.vmap(panel)(state) for name, state in zip("abcd", (a, b, c, d), strict=True)}
+    panels = {
+        name: jax.vmap(panel)(state) for name, state in zip("abcd", (a, b, c, d), strict=True)
+    }
 
     def error(panel, target):
         return np.asarray(jnp.abs(panel["d"] - target).mean(axis=1, where=panel["seen"])).tolist()

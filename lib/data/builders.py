@@ -58,10 +58,12 @@ class Digits(_FromArrays, tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         return tfds.core.DatasetInfo(
             builder=self,
             description="1 797 handwritten digits of 8x8 pixels, 0..16 scaled to 0..255.",
-            features=tfds.features.FeaturesDict({
-                "image": tfds.features.Image(shape=(8, 8, 1)),
-                "label": tfds.features.ClassLabel(num_classes=10),
-            }),
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(8, 8, 1)),
+                    "label": tfds.features.ClassLabel(num_classes=10),
+                }
+            ),
             supervised_keys=("image", "label"),
             homepage="https://archive.ics.uci.edu/dataset/80",
             citation="Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten "
@@ -87,8 +89,7 @@ def published(entry: Entry) -> dict[str, Published]:
     urls = {name: f"{builder.URL}{name}.gz" for name in entry.files}
     infos = {name: builder.url_infos[url] for name, url in urls.items()}
     return {
-        name: Published(urls[name], int(info.size), info.checksum)
-        for name, info in infos.items()
+        name: Published(urls[name], int(info.size), info.checksum) for name, info in infos.items()
     }
 
 

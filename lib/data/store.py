@@ -1,7 +1,7 @@
 """What is kept on disk: TFDS's data directory and, inside it, decoded arrays that load at once.
 
-    <TFDS_DATA_DIR>/mnist/3.0.1/*.array_record*                     TFDS's own
-    <TFDS_DATA_DIR>/mnist/3.0.1/arrays/train-<fingerprint>.npz      ours, rebuilt when damaged
+<TFDS_DATA_DIR>/mnist/3.0.1/*.array_record*                     TFDS's own
+<TFDS_DATA_DIR>/mnist/3.0.1/arrays/train-<fingerprint>.npz      ours, rebuilt when damaged
 """
 
 import contextlib

@@ -43,7 +43,9 @@ def log_likelihoods(
         distances = squared_distances(points, samples)
 
         def at(sigma):
-            log_mean = jax.nn.logsumexp(-distances / (2 * sigma**2), axis=1) - math.log(len(samples))
+            log_mean = jax.nn.logsumexp(-distances / (2 * sigma**2), axis=1) - math.log(
+                len(samples)
+            )
             return log_mean - d * jnp.log(sigma * math.sqrt(2 * math.pi))
 
         return jax.lax.map(at, sigmas)

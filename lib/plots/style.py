@@ -19,7 +19,9 @@ _LOOK = {
 }
 
 
-def subplots(rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.0, **keywords):
+def subplots(
+    rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.0, **keywords
+):
     """`plt.subplots` in the house's look; sizes in inches."""
     with plt.rc_context(_LOOK):
         return plt.subplots(rows, columns, figsize=(width, height), **keywords)

@@ -18,7 +18,8 @@ class Claim:
       metric: the key of the run's metric that decides; its mean over `n` is compared.
       holds_if: "at least", "at most", or "within" (of `target`, by `tolerance`).
       target, tolerance: the threshold.
-      presets: where the claim is expected to hold; elsewhere it is shown without a verdict.
+      presets: where the claim is expected to hold; elsewhere it is shown without a verdict. None: a
+        number for reference, which nothing decides.
       unit: of the metric.
       dataset: the real dataset that the claim is about; a run on any other gives no verdict.
       failed_because: the reason shown when the claim does not hold.
@@ -86,7 +87,7 @@ def judge(
         elif found is None:
             why = "not run"
         elif preset not in claim.presets:
-            why = f"decided by {' and '.join(claim.presets)}"
+            why = f"decided by {' and '.join(claim.presets)}" if claim.presets else "for reference"
         elif found["mean"] is None:
             holds, why = False, "not a finite number"
         else:

@@ -23,7 +23,9 @@ class Trained(NamedTuple):
     history: list[Row]
 
 
-def initialise(init: Callable[[jax.Array], PyTree], keys: jax.Array, *, conv: bool = False) -> PyTree:
+def initialise(
+    init: Callable[[jax.Array], PyTree], keys: jax.Array, *, conv: bool = False
+) -> PyTree:
     """`init(key)` for each key, stacked along a leading seed axis."""
 
     def strong(key):

@@ -27,7 +27,9 @@ def classical_momentum(
         return value(count) if callable(value) else value
 
     def init(params):
-        return ClassicalMomentumState(jnp.zeros([], jnp.int32), jax.tree.map(jnp.zeros_like, params))
+        return ClassicalMomentumState(
+            jnp.zeros([], jnp.int32), jax.tree.map(jnp.zeros_like, params)
+        )
 
     def update(gradients, state, params=None):
         del params

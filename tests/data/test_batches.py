@@ -28,9 +28,16 @@ def epochs(seed: int, *, size: int, batch: int, count: int) -> np.ndarray:
     return indices.ravel()[: count * size].reshape(count, size)
 
 
-@pytest.mark.parametrize("size, batch", [
-    (1, 1), (7, 7), (97, 10), (1009, 128), (50_000, 128),
-])
+@pytest.mark.parametrize(
+    "size, batch",
+    [
+        (1, 1),
+        (7, 7),
+        (97, 10),
+        (1009, 128),
+        (50_000, 128),
+    ],
+)
 def test_each_epoch_visits_each_example_once(size, batch):
     visited = epochs(0, size=size, batch=batch, count=3)
     assert visited.dtype == np.int32
@@ -63,9 +70,9 @@ def _standardised_chi_square(counts: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", [5, 37])
 def test_first_places_are_uniform_over_keys(size):
-    draw = jax.jit(jax.vmap(
-        lambda seed: shuffled_indices(jax.random.key(seed), 0, size=size, batch=2)
-    ))
+    draw = jax.jit(
+        jax.vmap(lambda seed: shuffled_indices(jax.random.key(seed), 0, size=size, batch=2))
+    )
     first, second = np.asarray(draw(jnp.arange(20_000))).T
     assert abs(_standardised_chi_square(np.bincount(first, minlength=size))) < 4
     pairs = np.bincount(first * size + second, minlength=size**2).reshape(size, size)

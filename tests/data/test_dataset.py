@@ -7,10 +7,22 @@ from lib.errors import UserError
 SIZES = {"train": 1437, "test": 360}
 
 
-@pytest.mark.parametrize("spec", [
-    "train", "test", "train[:1000]", "train[1000:]", "train[5:7]", "train[-10:]", "train[:-10]",
-    "train[:10%]", "train[33%:67%]", "test[-10%:]", "test[:1%]",
-])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "train",
+        "test",
+        "train[:1000]",
+        "train[1000:]",
+        "train[5:7]",
+        "train[-10:]",
+        "train[:-10]",
+        "train[:10%]",
+        "train[33%:67%]",
+        "test[-10%:]",
+        "test[:1%]",
+    ],
+)
 def test_slices_mean_what_they_mean_in_tfds(spec):
     tfds = pytest.importorskip("tensorflow_datasets")
     instruction = tfds.core.ReadInstruction.from_spec(spec)
@@ -25,10 +37,21 @@ def test_slices_mean_what_they_mean_in_tfds(spec):
     assert rows.stop == (SIZES[name] if expected.to is None else expected.to)
 
 
-@pytest.mark.parametrize("spec", [
-    "val", "train[:1438]", "train[5:5]", "train[7:5]", "train[-1438:]", "train[::2]", "train[3]",
-    "train[:10.5%]", "train+test", "",
-])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "val",
+        "train[:1438]",
+        "train[5:5]",
+        "train[7:5]",
+        "train[-1438:]",
+        "train[::2]",
+        "train[3]",
+        "train[:10.5%]",
+        "train+test",
+        "",
+    ],
+)
 def test_a_split_there_is_not_is_one_line(spec):
     with pytest.raises(UserError) as caught:
         parse_split(spec, SIZES)
@@ -58,5 +81,8 @@ def test_describe_is_what_a_record_keeps():
     dataset = Dataset("digits", "train[:3]", arrays, "0123456789abcdef")
     assert len(dataset) == 3
     assert dataset.describe() == {
-        "name": "digits", "split": "train[:3]", "fingerprint": "0123456789abcdef", "real": True,
+        "name": "digits",
+        "split": "train[:3]",
+        "fingerprint": "0123456789abcdef",
+        "real": True,
     }

@@ -18,10 +18,18 @@ def test_decode_undoes_encode(shape):
     np.testing.assert_array_equal(idx.decode(idx.encode(array)), array)
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\0\0\x08", b"\0\0\x08\x01\0\0", b"\0\0\x0d\x01\0\0\0\0", b"PK\3\4\0\0\0\0",
-    idx.encode(np.zeros(5, np.uint8))[:-1], idx.encode(np.zeros(5, np.uint8)) + b"x",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0\0\x08",
+        b"\0\0\x08\x01\0\0",
+        b"\0\0\x0d\x01\0\0\0\0",
+        b"PK\3\4\0\0\0\0",
+        idx.encode(np.zeros(5, np.uint8))[:-1],
+        idx.encode(np.zeros(5, np.uint8)) + b"x",
+    ],
+)
 def test_decode_refuses_what_is_not_idx(data):
     with pytest.raises(ValueError, match="idx file"):
         idx.decode(data)

@@ -14,8 +14,14 @@ from lib.errors import UserError
 def run(program: str, **kwargs) -> subprocess.Popen:
     """Starts Python on `program` as somebody else would: another process, this folder."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    return subprocess.Popen([sys.executable, "-c", program], env=env, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **kwargs,
+    )
 
 
 def test_importing_costs_no_heavy_package():
@@ -108,8 +114,7 @@ def test_a_dataset_prepared_for_tensorflow_is_said_to_be(tiny, folder, tfds_dir)
         load("mnist", "train")
 
 
-def test_data_dir_may_hold_a_prepared_dataset(tiny, folder, tfds_dir, tmp_path, monkeypatch,
-                                              capfd):
+def test_data_dir_may_hold_a_prepared_dataset(tiny, folder, tfds_dir, tmp_path, monkeypatch, capfd):
     first = load("mnist", data_dir=folder)
     capfd.readouterr()
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "another"))
@@ -200,11 +205,14 @@ def test_a_full_disk_is_one_line(tiny, folder, tfds_dir, monkeypatch):
         load("mnist", data_dir=folder)
 
 
-@pytest.mark.parametrize("name, options, message", [
-    ("cifar", {}, "no dataset 'cifar', only digits, fashion_mnist, mnist"),
-    ("mnist", {"split": "valid"}, "there is no 'valid', only train"),
-    ("mnist", {"data_dir": "/no/such/folder"}, "--data-dir /no/such/folder: there is no such"),
-])
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("cifar", {}, "no dataset 'cifar', only digits, fashion_mnist, mnist"),
+        ("mnist", {"split": "valid"}, "there is no 'valid', only train"),
+        ("mnist", {"data_dir": "/no/such/folder"}, "--data-dir /no/such/folder: there is no such"),
+    ],
+)
 def test_a_request_that_cannot_be_met(tfds_dir, name, options, message):
     with pytest.raises(UserError, match=message) as caught:
         load(name, **options)

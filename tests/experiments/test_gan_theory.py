@@ -142,9 +142,9 @@ def test_walks_are_straight_even_lines_between_the_noise_that_gives_the_surest_d
     steps = np.linspace(0, 1, 9)[:, None]
     wanted = {
         "walk_1_5": one + steps * (five - one),
-        "walk_7_9_1": np.concatenate([
-            seven + steps[::2] * (nine - seven), nine + steps[2::2] * (one - nine)
-        ]),
+        "walk_7_9_1": np.concatenate(
+            [seven + steps[::2] * (nine - seven), nine + steps[2::2] * (one - nine)]
+        ),
     }
     assert walks.keys() == wanted.keys()
     for name, line in wanted.items():
@@ -191,7 +191,9 @@ def test_the_history_has_a_row_a_chunk(gan_smoke):
 def test_the_data_are_described_and_disjoint(gan_smoke):
     config, data, result = gan_smoke
     assert [d["split"] for d in result.data] == [
-        config.train_split, config.valid_split, config.test_split
+        config.train_split,
+        config.valid_split,
+        config.test_split,
     ]
     assert all(d["real"] for d in result.data)
     assert data.train.shape == (1200, 64)

@@ -69,7 +69,9 @@ def test_the_optimal_discriminator_maximises_its_objective(a, b):
     found = scipy.optimize.minimize_scalar(
         negative, bounds=(1e-9, 1 - 1e-9), method="bounded", options={"xatol": 1e-10}
     )
-    np.testing.assert_allclose(optimal_discriminator(np.float32(a), np.float32(b)), found.x, rtol=1e-6)
+    np.testing.assert_allclose(
+        optimal_discriminator(np.float32(a), np.float32(b)), found.x, rtol=1e-6
+    )
 
 
 def test_kl_has_its_hand_value():

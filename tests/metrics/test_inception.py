@@ -17,7 +17,9 @@ def by_loops(logits, splits):
         p = np.exp(part)
         p /= p.sum(axis=1, keepdims=True)
         marginal = p.mean(axis=0)
-        divergences = [sum(a * math.log(a / m) for a, m in zip(x, marginal, strict=True)) for x in p]
+        divergences = [
+            sum(a * math.log(a / m) for a, m in zip(x, marginal, strict=True)) for x in p
+        ]
         scores.append(math.exp(np.mean(divergences)))
     return np.mean(scores), np.std(scores)
 
@@ -46,10 +48,13 @@ def test_is_the_number_of_classes_for_sure_and_evenly_spread_predictions():
     np.testing.assert_allclose(std, 0, atol=1e-5)
 
 
-@pytest.mark.parametrize("logits", [
-    SURE * np.eye(5, dtype=np.float32)[np.zeros(20, int)],  # one class only: collapsed
-    np.zeros((20, 5), np.float32),  # no idea about any image
-])
+@pytest.mark.parametrize(
+    "logits",
+    [
+        SURE * np.eye(5, dtype=np.float32)[np.zeros(20, int)],  # one class only: collapsed
+        np.zeros((20, 5), np.float32),  # no idea about any image
+    ],
+)
 def test_is_one_for_collapsed_and_for_undecided_predictions(logits):
     np.testing.assert_allclose(inception_score(logits, splits=2)[0], 1, rtol=1e-5)
 

@@ -7,13 +7,15 @@ CENTRES = jnp.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 
 
 def test_hand_made_points():
-    samples = jnp.array([
-        [0.0, 0.0],  # on the first centre
-        [3.0, 0.0],  # just within three standard deviations of it
-        [3.1, 0.0],  # just outside
-        [10.0, 2.9],  # within, of the second
-        [0.0, 6.0],  # nearest to the third, but 4 away: it is not covered
-    ])
+    samples = jnp.array(
+        [
+            [0.0, 0.0],  # on the first centre
+            [3.0, 0.0],  # just within three standard deviations of it
+            [3.1, 0.0],  # just outside
+            [10.0, 2.9],  # within, of the second
+            [0.0, 6.0],  # nearest to the third, but 4 away: it is not covered
+        ]
+    )
     covered, quality = mode_coverage(samples, CENTRES, 1.0)
     assert covered == 2
     np.testing.assert_allclose(quality, 3 / 5)

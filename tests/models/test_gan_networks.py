@@ -32,18 +32,24 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("net, features, count", [
-    (Generator(), 100, 2_503_984),
-    (MaxoutDiscriminator(), 784, 1_231_441),
-])
+@pytest.mark.parametrize(
+    "net, features, count",
+    [
+        (Generator(), 100, 2_503_984),
+        (MaxoutDiscriminator(), 784, 1_231_441),
+    ],
+)
 def test_the_mnist_networks_have_the_released_sizes(net, features, count):
     assert sum(math.prod(p.shape) for p in jax.tree.leaves(shapes(net, features))) == count
 
 
-@pytest.mark.parametrize("net, features, bound", [
-    (Generator(6, (8, 7)), 5, 0.05),
-    (MaxoutDiscriminator((8, 7), 3), 6, 0.005),
-])
+@pytest.mark.parametrize(
+    "net, features, bound",
+    [
+        (Generator(6, (8, 7)), 5, 0.05),
+        (MaxoutDiscriminator((8, 7), 3), 6, 0.005),
+    ],
+)
 def test_the_weights_fill_their_range_and_the_biases_are_zero(net, features, bound):
     params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, features)))["params"]
     leaves = {jax.tree_util.keystr(k): v for k, v in jax.tree_util.tree_leaves_with_path(params)}
@@ -83,7 +89,10 @@ def test_the_discriminator_is_maxout_layers_then_a_logit():
 
 
 def test_in_bfloat16_parameters_and_outputs_stay_float32():
-    for net in (Generator(6, (8,), dtype=jnp.bfloat16), MaxoutDiscriminator((8,), dtype=jnp.bfloat16)):
+    for net in (
+        Generator(6, (8,), dtype=jnp.bfloat16),
+        MaxoutDiscriminator((8,), dtype=jnp.bfloat16),
+    ):
         made = jax.eval_shape(net.init_with_output, jax.random.key(0), jnp.zeros((2, 6)))
         assert {leaf.dtype for leaf in jax.tree.leaves(made)} == {jnp.dtype("float32")}
 
@@ -148,7 +157,11 @@ def layers(train):
 
 def test_dropout_keeps_four_fifths_of_the_pixels_and_half_of_the_units_and_rescales_them():
     seen = layers(train=True)
-    before = {"Dropout_0": np.ones((40, 300)), "Dropout_1": seen["Maxout_0"], "Dropout_2": seen["Maxout_1"]}
+    before = {
+        "Dropout_0": np.ones((40, 300)),
+        "Dropout_1": seen["Maxout_0"],
+        "Dropout_2": seen["Maxout_1"],
+    }
     for name, keep in {"Dropout_0": 0.8, "Dropout_1": 0.5, "Dropout_2": 0.5}.items():
         kept = seen[name] != 0
         # 12 000 draws: the fraction's standard deviation is below 0.005.

@@ -14,10 +14,13 @@ def weights(net, d, seed=0):
     return jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), shapes)
 
 
-@pytest.mark.parametrize("activation, numpy", [
-    (nn.tanh, np.tanh),
-    (nn.relu, lambda x: np.maximum(x, 0)),
-])
+@pytest.mark.parametrize(
+    "activation, numpy",
+    [
+        (nn.tanh, np.tanh),
+        (nn.relu, lambda x: np.maximum(x, 0)),
+    ],
+)
 def test_hidden_layers_have_the_nonlinearity_and_the_output_is_linear(activation, numpy):
     net = MLP(2, (5, 4), activation)
     params, x = weights(net, 3), np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)

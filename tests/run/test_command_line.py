@@ -8,7 +8,6 @@ import time
 
 import jax
 import pytest
-from conftest import TWO_SEEDS
 
 REFUSED = [
     (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),

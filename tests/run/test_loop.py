@@ -29,7 +29,9 @@ def play(*which, steps=4, every=2, name="game", step=step, watch=None):
     keys = root_keys(which)
     start = initialise(GAME.init, keys)
     watch = watch or Watch()
-    return train(name, start, step, keys, jnp.asarray(IMAGES), steps=steps, every=every, watch=watch)
+    return train(
+        name, start, step, keys, jnp.asarray(IMAGES), steps=steps, every=every, watch=watch
+    )
 
 
 def assert_same_bits(one, two):
@@ -105,7 +107,9 @@ def test_the_starting_state_is_left_intact():
     ).state
     assert not any(x.is_deleted() for x in jax.tree.leaves(start))
     chex.assert_trees_all_equal(start, before)
-    changed = np.asarray(after.generator["output"]["kernel"]) != before.generator["output"]["kernel"]
+    changed = (
+        np.asarray(after.generator["output"]["kernel"]) != before.generator["output"]["kernel"]
+    )
     assert changed.any()
 
 
@@ -180,7 +184,9 @@ def test_root_keys_are_the_seeds_own_and_purposes_are_independent():
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_replicas_are_mapped_over_a_leading_axis_and_shared_arguments_are_not(monkeypatch, together):
+def test_replicas_are_mapped_over_a_leading_axis_and_shared_arguments_are_not(
+    monkeypatch, together
+):
     monkeypatch.setattr(seeds, "at_once", lambda *, conv: together)
     f = seeds.over_seeds(lambda x, y, z: {"sum": x @ y + z}, shared=(1,), donate=False)
     x, y, z = jnp.arange(6.0).reshape(3, 2), jnp.array([1.0, 10.0]), jnp.array([0.0, 100.0, 200.0])

@@ -71,10 +71,12 @@ def hand_d_gradient(g, d, x=X):
     fake_x = g[0] * Z + g[1]
     real, fake = d[0] * x + d[1], d[0] * fake_x + d[1]
     from_real, from_fake = -sigmoid(-real), sigmoid(fake)  # d softplus(-+l) / dl
-    return 0.5 * np.array([
-        (from_real * x).mean() + (from_fake * fake_x).mean(),
-        from_real.mean() + from_fake.mean(),
-    ])
+    return 0.5 * np.array(
+        [
+            (from_real * x).mean() + (from_fake * fake_x).mean(),
+            from_real.mean() + from_fake.mean(),
+        ]
+    )
 
 
 def hand_g_gradient(g, d):
@@ -203,7 +205,9 @@ def test_alternating_draws_other_randomness_for_each_update():
     tx = classical_momentum(1.0, 1.0)  # sums the gradients
     rule = adversarial.alternating(players, tx, tx, discriminator_steps=2)
     still = AdversarialState(jnp.array([1.0, 0.0]), jnp.zeros(2), tx.init(G0), tx.init(D0))
-    one, _ = adversarial.discriminator_only(players, tx)(still, jnp.zeros((4, 1)), jax.random.key(0))
+    one, _ = adversarial.discriminator_only(players, tx)(
+        still, jnp.zeros((4, 1)), jax.random.key(0)
+    )
     two, _ = jax.jit(rule)(still, jnp.zeros((2, 4, 1)), jax.random.key(0))
     again, _ = jax.jit(rule)(still, jnp.zeros((2, 4, 1)), jax.random.key(1))
     assert abs(two.discriminator[0] - again.discriminator[0]) > 1e-3
@@ -332,7 +336,10 @@ def test_unrolling_a_discriminator_that_does_not_learn_is_the_plain_game():
 
 def image_game(**dropout):
     """`(players, state, optimiser, images)`: 6 pixels, the paper's two kinds of network."""
-    g_net, d_net = Generator(6, (8, 8), 0.5), MaxoutDiscriminator((5, 4), 3, init_range=0.5, **dropout)
+    g_net, d_net = (
+        Generator(6, (8, 8), 0.5),
+        MaxoutDiscriminator((5, 4), 3, init_range=0.5, **dropout),
+    )
     tx = optax.sgd(0.1)
 
     def noise(key, n):
