@@ -1,12 +1,10 @@
-"""The GAN paper, in the order in which it happens: data, game, training, scores."""
+"""The GAN paper, in the order in which it happens: game, training, scores."""
 
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,56 +12,29 @@ import optax
 
 from experiments.gan import ring, theory
 from experiments.gan.config import Config
-from lib.data import Dataset, load
+from experiments.gan.judges import (
+    Images,
+    load_data,
+    pixels,
+    reference_scores,
+    table_1_score,
+    train_classifier,
+)
 from lib.data.batches import shuffled_indices
 from lib.metrics.inception import inception_score
-from lib.metrics.parzen import PAPER_SIGMAS, parzen, squared_distances
+from lib.metrics.parzen import squared_distances
 from lib.models.gan import Generator, MaxoutDiscriminator, with_marginal_bias
-from lib.models.mlp import MLP
 from lib.run.keys import purpose
 from lib.run.loop import initialise, train
 from lib.run.result import Result
 from lib.run.watch import Watch
 from lib.steps import adversarial
 from lib.steps.optimizers import classical_momentum
-from lib.steps.supervised import init_state, supervised
+
+__all__ = ["load_data", "run"]
 
 CHAINS = ((1, 5), (7, 9, 1))
 """The digits that Figure 3 walks between."""
-
-
-class Images(NamedTuple):
-    """Flattened images, uint8 `[n, d]`, and labels, int32 `[n]`, of the three splits."""
-
-    train: np.ndarray
-    train_labels: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
-    test_labels: np.ndarray
-    about: tuple[dict, ...]
-
-
-def load_data(config: Config, data_dir: Path | None = None) -> Images:
-    """The three splits. Raises UserError where `lib.data.load` does."""
-    splits = (config.train_split, config.valid_split, config.test_split)
-    training, valid, test = (load(config.dataset, split, data_dir=data_dir) for split in splits)
-
-    def flat(dataset: Dataset) -> np.ndarray:
-        return dataset.arrays["image"].reshape(len(dataset), -1)
-
-    return Images(
-        flat(training),
-        training.arrays["label"],
-        flat(valid),
-        flat(test),
-        test.arrays["label"],
-        tuple(dataset.describe() for dataset in (training, valid, test)),
-    )
-
-
-def pixels(images: jax.Array) -> jax.Array:
-    """uint8 images as float32 in [0, 1]; not binarised."""
-    return images.astype(np.float32) / 255
 
 
 class Game(NamedTuple):
@@ -152,7 +123,7 @@ def images_game(config: Config, keys: jax.Array, data: Images, watch: Watch) -> 
     start = initialise(game.init, keys)
     trained = train("game", start, step, keys, images, steps=config.steps, **settings)
     early = train("early", start, early_step, keys, images, steps=config.early_steps, **settings)
-    classify, accuracy = train_classifier(config, keys[:1], data, watch)
+    classify, accuracy = train_classifier(config, data, watch)
     references = reference_scores(config, data)
     found = [
         scores(config, game, member(trained.state, i), member(start, i), k, data, classify)
@@ -197,15 +168,6 @@ def scores(config, game, state, start, key, data, classify) -> tuple[dict, dict]
     return metrics, arrays
 
 
-def table_1_score(samples, data: Images) -> dict[str, jax.Array]:
-    """The Parzen estimate of Table 1 by the released protocol; see `lib.metrics.parzen.parzen`."""
-    arrays = (samples, pixels(data.valid), pixels(data.test), PAPER_SIGMAS)
-    return _parzen(*map(jnp.asarray, arrays))
-
-
-_parzen = jax.jit(parzen)
-
-
 def nearest_images(samples: jax.Array, images: np.ndarray) -> np.ndarray:
     """The training image nearest to each sample in squared pixel distance, `[n, d]`."""
     distances = jax.jit(squared_distances)(samples, pixels(jnp.asarray(images)))
@@ -246,60 +208,3 @@ def gradient_ratio(game: Game, state, key) -> jax.Array:
     return norm(state.generator, adversarial.non_saturating) / norm(
         state.generator, adversarial.saturating
     )
-
-
-def train_classifier(config: Config, keys, data: Images, watch: Watch):
-    """A small MLP, for the MNIST score and Figure 3's ends: `(classify(x) -> logits, accuracy)`."""
-    net = MLP(10, hidden=(512,), activation=nn.relu)
-    tx = optax.adam(1e-3)
-    inputs = (jnp.asarray(data.train), jnp.asarray(data.train_labels))
-
-    def loss(params, batch, key):
-        del key
-        x, labels = batch
-        logits = net.apply({"params": params}, x)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), {}
-
-    rule = supervised(loss, tx)
-
-    def init(key):
-        return init_state(net.init(key, jnp.zeros((1, data.train.shape[1])))["params"], tx)
-
-    def step(state, inputs, key, t):
-        images, labels = inputs
-        i = shuffled_indices(key, t, size=len(images), batch=config.batch)
-        return rule(state, (pixels(images[i]), labels[i]), key)
-
-    trained = train(
-        "classifier",
-        initialise(init, keys),
-        step,
-        keys,
-        inputs,
-        steps=config.classifier_steps,
-        every=config.every,
-        watch=watch,
-    )
-    params = member(trained.state, 0).params
-    classify = jax.jit(lambda x: net.apply({"params": params}, x))
-    right = classify(pixels(jnp.asarray(data.test))).argmax(axis=1) == jnp.asarray(data.test_labels)
-    return classify, float(right.mean())
-
-
-def reference_scores(config: Config, data: Images) -> dict[str, list[float]]:
-    """What real training images, and k-means centroids, score as "samples"."""
-    from sklearn.cluster import MiniBatchKMeans
-
-    n = min(config.parzen_samples, len(data.train))
-    images = pixels(data.train)
-    clusters = min(n, len(images) // 5)
-    means = MiniBatchKMeans(
-        clusters, init="random", n_init=1, batch_size=4096, max_iter=1, random_state=0
-    ).fit(images)
-    real = float(table_1_score(images[:n], data)["mean"])
-    centroids = float(table_1_score(means.cluster_centers_, data)["mean"])
-    return {
-        "parzen_of_training_images": [real],
-        "parzen_of_kmeans": [centroids],
-        "parzen_kmeans_advantage": [centroids - real],
-    }
