@@ -89,6 +89,9 @@ def main(package: str, argv: list[str] | None = None) -> None:
         sys.stdout.flush()
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.code)
+    except BrokenPipeError:  # whoever read what is printed has left: `... --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
