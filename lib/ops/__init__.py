@@ -1,0 +1,1 @@
+"""Pure jnp functions without parameters; the first paper needs none yet."""
