@@ -111,18 +111,21 @@ def images_game(config: Config, keys: jax.Array, data: Images, watch: Watch) -> 
     d_rule = adversarial.discriminator_only(game.players, game.discriminator_tx)
     images = jnp.asarray(data.train)
 
-    def step(state, images, key, t):
-        x = minibatch(images, key, t, config.batch)
-        return rule(state, x, jax.random.fold_in(purpose(key, "game"), t))
+    def on_minibatches(rule):
+        def step(state, images, key, t):
+            x = minibatch(images, key, t, config.batch)
+            return rule(state, x, jax.random.fold_in(purpose(key, "game"), t))
 
-    def early_step(state, images, key, t):
-        x = minibatch(images, key, t, config.batch)
-        return d_rule(state, x, jax.random.fold_in(purpose(key, "game"), t))
+        return step
 
     settings = {"every": config.every, "watch": watch}
     start = initialise(game.init, keys)
-    trained = train("game", start, step, keys, images, steps=config.steps, **settings)
-    early = train("early", start, early_step, keys, images, steps=config.early_steps, **settings)
+    trained = train(
+        "game", start, on_minibatches(rule), keys, images, steps=config.steps, **settings
+    )
+    early = train(
+        "early", start, on_minibatches(d_rule), keys, images, steps=config.early_steps, **settings
+    )
     classify, accuracy = train_classifier(config, data, watch)
     references = reference_scores(config, data)
     found = [
