@@ -4,21 +4,30 @@ Imported late, by the functions that need it, because it costs TFDS's import (ha
 """
 
 import contextlib
+import hashlib
 import io
 import re
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
+from tensorflow_datasets.core import shuffle
+from tensorflow_datasets.datasets.div2k import div2k_dataset_builder as div2k
 from tensorflow_datasets.image_classification import mnist as official
 
-from lib.data.catalogue import Entry
-from lib.data.dataset import Arrays
+from lib.data import images, store
+from lib.data.catalogue import Entry, ImageFiles
+from lib.data.dataset import Arrays, LazyImages
+from lib.errors import UserError
+
+Splits = Mapping[str, Arrays] | Mapping[str, Mapping[str, images.File]]
 
 
 class _FromArrays:
@@ -71,8 +80,103 @@ class Digits(_FromArrays, tfds.core.GeneratorBasedBuilder, skip_registration=Tru
         )
 
 
-_BUILDERS = {builder.name: builder for builder in (MNIST, FashionMNIST, Digits)}
-_OFFICIAL = {"mnist": official.MNIST, "fashion_mnist": official.FashionMNIST}
+class _InOrder:
+    """Examples on their way to TFDS's files, in the order in which they come.
+
+    Takes the place of TFDS's shuffler, which needs TensorFlow for what exceeds 1 GB.
+    """
+
+    def __init__(self, dirpath: Path, **options):
+        del options
+        self._file = tempfile.TemporaryFile(dir=dirpath)
+        self._lengths: list[int] = []
+
+    def add(self, key: int, data: bytes) -> None:
+        assert key == len(self._lengths)
+        self._file.write(data)
+        self._lengths.append(len(data))
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        with self._file as file:
+            file.seek(0)
+            for key, length in enumerate(self._lengths):
+                yield key, file.read(length)
+
+    @property
+    def size(self) -> int:
+        return sum(self._lengths)
+
+    @property
+    def num_examples(self) -> int:
+        return len(self._lengths)
+
+    @property
+    def bucket_lengths(self) -> list[int]:
+        return [self.num_examples]
+
+
+class _FromImageFiles(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Image files in the order of `splits`: {split: {image name: file}}."""
+
+    entry: ImageFiles
+    splits: Mapping[str, Mapping[str, images.File]] = {}
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.entry.about,
+            features=tfds.features.FeaturesDict(
+                {"image": tfds.features.Image(), "name": tfds.features.Text()}
+            ),
+            disable_shuffling=True,
+            # {split: {image name: SHA-256 of the encoded image}}, in order.
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def download_and_prepare(self, **options) -> None:
+        with mock.patch.object(shuffle, "Shuffler", _InOrder):
+            super().download_and_prepare(**options)
+
+    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
+        del dl_manager  # lib.data.places has found everything
+        return {split: self._generate_examples(split) for split in self.splits}
+
+    def _generate_examples(self, split: str) -> Iterator:
+        digests = {}
+        for index, (name, file) in enumerate(self.splits[split].items()):
+            try:
+                data = images.stored(file.read_bytes())
+            except Exception as error:  # Pillow's decoders raise whatever they like
+                why = getattr(error, "strerror", None) or error
+                raise UserError(f"{self.name}: {file} is not a sound image: {why}") from error
+            digests[name] = hashlib.sha256(data).hexdigest()
+            yield index, {"image": data, "name": name}
+        self.info.metadata[split] = digests
+
+
+def builder_class(entry: Entry) -> type[tfds.core.GeneratorBasedBuilder]:
+    """The TFDS builder that prepares and reads `entry`."""
+    if not isinstance(entry, ImageFiles):
+        return {"mnist": MNIST, "fashion_mnist": FashionMNIST, "digits": Digits}[entry.name]
+
+    class Builder(_FromImageFiles, skip_registration=True):
+        name = entry.name
+        VERSION = tfds.core.Version(entry.version)
+        BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=entry.config)] if entry.config else []
+
+    Builder.entry = entry
+    return Builder
+
+
+def _builder(entry: Entry, root: Path) -> tfds.core.GeneratorBasedBuilder:
+    return builder_class(entry)(data_dir=root, file_format="array_record")
+
+
+_OFFICIAL = {
+    "mnist": official.MNIST,
+    "fashion_mnist": official.FashionMNIST,
+    "div2k": div2k.Builder,
+}
 
 
 class Published(NamedTuple):
@@ -85,27 +189,28 @@ class Published(NamedTuple):
 
 def published(entry: Entry) -> dict[str, Published]:
     """Where TFDS's official builder downloads each of `entry.files`, and what it must be."""
-    builder = _OFFICIAL[entry.name]
-    urls = {name: f"{builder.URL}{name}.gz" for name in entry.files}
-    infos = {name: builder.url_infos[url] for name, url in urls.items()}
-    return {
-        name: Published(urls[name], int(info.size), info.checksum) for name, info in infos.items()
+    files = {
+        url.rpartition("/")[2].removesuffix(".gz"): Published(url, int(info.size), info.checksum)
+        for url, info in _OFFICIAL[entry.name].url_infos.items()
     }
+    return {name: files[name] for name in entry.files}
 
 
-def prepare(entry: Entry, splits: Mapping[str, Arrays], root: Path) -> None:
+def prepare(entry: Entry, splits: Splits, root: Path) -> None:
     """Writes `splits` as a TFDS dataset below `root`: all of it or, if interrupted, none.
 
     Args:
       entry: which dataset.
-      splits: for each split {"image": uint8 [N, H, W], "label": uint8 [N]}.
+      splits: for each split {"image": uint8 [N, H, W], "label": uint8 [N]}; of image files
+        {image name: file}.
       root: TFDS's data directory.
 
     Raises:
+      UserError: an image file is damaged.
       OSError: `root` cannot be written to.
     """
     tfds.disable_progress_bar()
-    builder = _BUILDERS[entry.name](data_dir=root, file_format="array_record")
+    builder = _builder(entry, root)
     builder.splits = splits
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:
@@ -118,21 +223,50 @@ def prepare(entry: Entry, splits: Mapping[str, Arrays], root: Path) -> None:
         raise
 
 
-def read(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray]:
-    """Decodes a prepared split: {"image": uint8 [N, H, W], "label": int32 [N]}, TFDS's order.
+def read(entry: Entry, split: str, root: Path) -> Arrays:
+    """A prepared split, in TFDS's order.
 
-    Slow (about 10 000 examples a second): `lib.data.store` keeps the result.
+    Slow (about 10 000 digits a second): `lib.data.store` keeps the result.
+
+    Returns:
+      {"image": uint8 [N, H, W], "label": int32 [N]}; of image files, image name -> uint8
+      [H, W, 3] or [H, W], decoded only when asked for if the entry is not to be kept.
     """
-    builder = _BUILDERS[entry.name](data_dir=root, file_format="array_record")
+    builder = _builder(entry, root)
     source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-    images = np.empty((len(source), *entry.image_shape), np.uint8)
+    if isinstance(entry, ImageFiles):
+        return _read_images(entry, source, builder.info.metadata[split], root)
+    return _read_labelled(source, entry.image_shape)
+
+
+def _read_labelled(source, image_shape: tuple[int, int]) -> Arrays:
+    pixels = np.empty((len(source), *image_shape), np.uint8)
     labels = np.empty(len(source), np.int32)
     for start in range(0, len(source), 1000):
         block = range(start, min(start + 1000, len(source)))
         for index, example in zip(block, source.__getitems__(list(block)), strict=True):
-            images[index] = np.asarray(Image.open(io.BytesIO(example["image"])))
+            pixels[index] = np.asarray(Image.open(io.BytesIO(example["image"])))
             labels[index] = example["label"]
-    return {"image": images, "label": labels}
+    return {"image": pixels, "label": labels}
+
+
+def _read_images(entry: ImageFiles, source, digests: Mapping[str, str], root: Path) -> Arrays:
+    indices = {name: index for index, name in enumerate(digests)}
+
+    def decode(name: str) -> np.ndarray:
+        try:
+            data = source[indices[name]]["image"]
+            if hashlib.sha256(data).hexdigest() != digests[name]:
+                raise ValueError("it is not what was prepared")
+            return images.decode(data)
+        except Exception as error:  # the readers are C++ and raise whatever they like
+            folder = store.location(entry, root)
+            raise store.damaged(entry, folder, f"image {name}: {error}") from error
+
+    if len(source) != len(digests):
+        raise ValueError(f"{len(source)} images, {len(digests)} names")
+    lazy = LazyImages(digests, decode)
+    return dict(lazy) if entry.kept else lazy
 
 
 def png(image: np.ndarray) -> bytes:

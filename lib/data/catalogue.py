@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from lib.data.dataset import Dataset, Images
 from lib.errors import UserError
 
 
@@ -23,32 +25,84 @@ class Package:
         return f"{self.name}=={self.version}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A dataset.
 
     Attributes:
       name, version: TFDS's; where TFDS has an official builder, that builder's.
+      config: TFDS's name for a variant of the dataset, "" where there is only one.
       sizes: examples in each split.
-      image_shape: (H, W).
-      files: the publisher's idx files -> SHA-256 of their uncompressed bytes (None where only the
-        compressed file's is published). Empty for a dataset that does not come as idx files.
-      fingerprints: split -> fingerprint of its arrays as TFDS orders them, where known: it holds
-        whatever place the data came from, whoever prepared it.
-      package: the Python package that carries the bytes of `files`, if there is one.
+      files: the files that its publisher serves, if any.
+      fingerprints: split -> fingerprint of its arrays as TFDS orders them, where every copy has
+        the same: it holds whatever place the data came from, whoever prepared it.
+      usual: split -> fingerprint of what our records were made with, where copies or decoders
+        differ in pixels: another one is used, and said to be another.
+      kept: whether decoded arrays are kept on disk.
     """
+
+    dataset: ClassVar[type[Dataset]] = Dataset
 
     name: str
     version: str
+    config: str = ""
     sizes: Mapping[str, int]
-    image_shape: tuple[int, int]
     files: Mapping[str, str | None] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = True
+
+    def by_hand(self) -> str:
+        """What a person may put where, if no place has the dataset; "" if there is nothing."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Entry):
+    """Images of one size, each with a label.
+
+    Attributes:
+      files: idx files -> SHA-256 of their uncompressed bytes (None where only the compressed
+        file's is published). Empty for a dataset that does not come as idx files.
+      image_shape: (H, W).
+      package: the Python package that carries the bytes of `files`, if there is one.
+    """
+
+    image_shape: tuple[int, int]
     package: Package | None = None
+
+    def by_hand(self) -> str:
+        names = ", ".join(f"{name}.gz" for name in self.files)
+        return names and f"Put {names} into a folder and pass it as --data-dir FOLDER."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFiles(Entry):
+    """Photographs of different sizes, each a file called like the image.
+
+    Attributes:
+      about: what they are, and who published them, for TFDS's description.
+      files: zip files -> the split that they hold.
+      folders: split -> the names that its folder goes by, "/" between nested ones.
+      carried: split -> "package/folder" of what is installed -> file -> its SHA-256.
+    """
+
+    dataset: ClassVar[type[Dataset]] = Images
+
+    about: str
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    carried: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+
+    def by_hand(self) -> str:
+        names = ", ".join(
+            f"{names[0]} (a folder of {self.sizes[split]} images, or its .zip)"
+            for split, names in self.folders.items()
+        )
+        return names and f"Put {names} into a folder and pass that as --data-dir FOLDER."
 
 
 # LeCun, Cortes and Burges: 60 000 + 10 000 handwritten digits.
-MNIST = Entry(
+MNIST = Labelled(
     name="mnist",
     version="3.0.1",
     sizes={"train": 60_000, "test": 10_000},
@@ -64,7 +118,7 @@ MNIST = Entry(
 )
 
 # Xiao, Rasul and Vollgraf (arXiv:1708.07747): articles of clothing, in MNIST's format.
-FASHION_MNIST = Entry(
+FASHION_MNIST = Labelled(
     name="fashion_mnist",
     version="3.0.1",
     sizes={"train": 60_000, "test": 10_000},
@@ -73,7 +127,7 @@ FASHION_MNIST = Entry(
 )
 
 # Alpaydin and Kaynak (UCI, 1998): the 1 797 8x8 digits that scikit-learn ships.
-DIGITS = Entry(
+DIGITS = Labelled(
     name="digits",
     version="1.0.0",
     sizes={"train": 1_437, "test": 360},
@@ -81,7 +135,129 @@ DIGITS = Entry(
     fingerprints={"train": "a357da47656c5532", "test": "e0855a8d415e314b"},
 )
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (MNIST, FASHION_MNIST, DIGITS)}
+# The photographs in the wheels of scikit-image and scikit-learn, split by image.
+#
+# Out: clock_motion (smeared, no detail to learn from), text (pencil, out of focus), cell and
+# microaneurysms (blurred slides), color, chessboard, horse, logo, phantom (drawn, not photographed).
+# In, though doubtful: ihc (a slide, but sharp and in colour), page (print, photographed), retina
+# and hubble_deep_field (instruments' cameras), both pictures of the stereo pair, in one split.
+PHOTOGRAPHS = ImageFiles(
+    name="photographs",
+    version="1.0.0",
+    about="Photographs that the wheels of scikit-image and scikit-learn carry as examples.",
+    sizes={"train": 13, "test": 5},
+    carried={
+        "train": {
+            "skimage/data": {
+                "brick.png": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
+                "coins.png": "f8d773fc9cfa6f4d8e5942dc34d0a0788fcaed2a4fefbbed0aef5398d7ef4cba",
+                "grass.png": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
+                "gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
+                "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+                "ihc.png": "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
+                "moon.png": "78739619d11f7eb9c165bb5d2efd4772cee557812ec847532dbb1d92ef71f577",
+                "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+                "motorcycle_right.png": "5fc913ae870e42a4b662314bc904d1786bcad8e2f0b9b67dba5a229406357797",
+                "page.png": "341a6f0a61557662b02734a9b6e56ec33a915b2c41886b97509dedf2a43b47a3",
+                "retina.jpg": "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+                "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+            },
+            "sklearn/datasets/images": {
+                "flower.jpg": "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+            },
+        },
+        "test": {
+            "skimage/data": {
+                "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+                "camera.png": "b0793d2adda0fa6ae899c03989482bff9a42d3d5690fc7e3648f2795d730c23a",
+                "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+                "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+            },
+            "sklearn/datasets/images": {
+                "china.jpg": "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+            },
+        },
+    },
+    usual={"train": "bba0552501eb9c52", "test": "502d9ef079d13da3"},
+)
+
+T91 = ImageFiles(
+    name="t91",
+    version="1.0.0",
+    about="Yang, Wright, Huang and Ma (2010), Image Super-Resolution via Sparse Representation, "
+    "IEEE Transactions on Image Processing 19(11): its 91 training images.",
+    sizes={"train": 91},
+    folders={"train": ("T91", "91-image", "Train91", "Yang91")},
+    usual={"train": "bbc2f3441ae2d5bc"},
+)
+
+BSD200 = ImageFiles(
+    name="bsd200",
+    version="1.0.0",
+    about="The 200 training images of the Berkeley Segmentation Dataset: Martin, Fowlkes, Tal and "
+    "Malik (2001), A Database of Human Segmented Natural Images, ICCV; as in its BSDS500 edition.",
+    sizes={"train": 200},
+    folders={"train": ("BSDS200", "BSD200", "B200", "BSDS500/data/images/train")},
+    usual={"train": "7ca8ddbc69dfbfc6"},
+)
+
+SET5 = ImageFiles(
+    name="set5",
+    version="1.0.0",
+    about="Bevilacqua, Roumy, Guillemot and Alberi-Morel (2012), Low-Complexity Single-Image "
+    "Super-Resolution Based on Nonnegative Neighbor Embedding, BMVC: its 5 test images.",
+    sizes={"test": 5},
+    folders={"test": ("Set5",)},
+    usual={"test": "bae0a5566263ffb2"},
+)
+
+SET14 = ImageFiles(
+    name="set14",
+    version="1.0.0",
+    about="Zeyde, Elad and Protter (2010), On Single Image Scale-Up Using Sparse-Representations, "
+    "Curves and Surfaces: its 14 test images.",
+    sizes={"test": 14},
+    folders={"test": ("Set14",)},
+)
+
+BSD100 = ImageFiles(
+    name="bsd100",
+    version="1.0.0",
+    about="The 100 test images of the Berkeley Segmentation Dataset: Martin, Fowlkes, Tal and "
+    "Malik (2001), A Database of Human Segmented Natural Images, ICCV.",
+    sizes={"test": 100},
+    folders={"test": ("BSD100", "BSDS100", "B100", "BSDS300/images/test")},
+)
+
+URBAN100 = ImageFiles(
+    name="urban100",
+    version="1.0.0",
+    about="Huang, Singh and Ahuja (2015), Single Image Super-Resolution from Transformed "
+    "Self-Exemplars, CVPR: its 100 photographs of buildings.",
+    sizes={"test": 100},
+    folders={"test": ("Urban100",)},
+)
+
+# TFDS's own configurations pair these with low-resolution copies made in MATLAB; "hr" is ours.
+DIV2K = ImageFiles(
+    name="div2k",
+    version="2.0.0",
+    config="hr",
+    about="Agustsson and Timofte (2017), NTIRE 2017 Challenge on Single Image Super-Resolution: "
+    "Dataset and Study, CVPR Workshops: photographs of about 2040 x 1400 pixels.",
+    sizes={"train": 800, "validation": 100},
+    files={"DIV2K_train_HR.zip": "train", "DIV2K_valid_HR.zip": "validation"},
+    folders={"train": ("DIV2K_train_HR",), "validation": ("DIV2K_valid_HR",)},
+    kept=False,  # 7 GB
+)
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        *(MNIST, FASHION_MNIST, DIGITS),
+        *(PHOTOGRAPHS, T91, BSD200, SET5, SET14, BSD100, URBAN100, DIV2K),
+    )
+}
 
 
 def find(name: str) -> Entry:

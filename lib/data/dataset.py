@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,10 +16,10 @@ _SPLIT = re.compile(r"(?P<name>\w+)(\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """One split of one dataset, decoded, in memory.
+    """One split of one labelled dataset, decoded, in memory.
 
     Attributes:
-      name: "mnist", "fashion_mnist" or "digits".
+      name: as given to `load`.
       split: as asked for, e.g. "train[:50000]".
       arrays: {"image": uint8 [N, H, W], "label": int32 [N]}, read-only, in TFDS's order (a fixed
         shuffle of the publisher's).
@@ -43,11 +43,78 @@ class Dataset:
         }
 
     def __len__(self) -> int:
-        return len(self.arrays["label"])
+        return self.count(self.arrays)
+
+    @staticmethod
+    def count(arrays: Arrays) -> int:
+        """How many examples `arrays` hold."""
+        return len(arrays["label"])
+
+    @staticmethod
+    def rows(arrays: Arrays, rows: slice) -> Arrays:
+        """The examples `rows` of `arrays`, read-only."""
+        return {name: _read_only(array[rows]) for name, array in arrays.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Dataset):
+    """One split of a set of photographs of different sizes.
+
+    Attributes:
+      arrays: image name -> uint8 [H, W, 3] RGB or [H, W] grey, read-only, sorted by name (as
+        text: "t10" before "t2"). In memory; for "div2k" `LazyImages`, decoded when asked for.
+      fingerprint: as a `Dataset`'s; for "div2k" of names and encoded files.
+    """
+
+    @staticmethod
+    def count(arrays: Arrays) -> int:
+        return len(arrays)
+
+    @staticmethod
+    def rows(arrays: Arrays, rows: slice) -> Arrays:
+        names = list(arrays)[rows]
+        if isinstance(arrays, LazyImages):
+            return arrays.select(names)
+        return {name: _read_only(arrays[name]) for name in names}
+
+
+class LazyImages(Mapping[str, np.ndarray]):
+    """Image name -> pixels, decoded anew each time: for what does not fit into memory."""
+
+    def __init__(self, digests: Mapping[str, str], decode: Callable[[str], np.ndarray]):
+        """Names with the SHA-256 of their encoded files, and what decodes one of them."""
+        self._digests = dict(digests)
+        self._decode = decode
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._digests:
+            raise KeyError(name)
+        return _read_only(self._decode(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._digests)
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def select(self, names: Sequence[str]) -> "LazyImages":
+        return LazyImages({name: self._digests[name] for name in names}, self._decode)
+
+    def fingerprint(self) -> str:
+        """16 hex digits of a SHA-256 over names and encoded files; decodes nothing."""
+        lines = (f"{name} {self._digests[name]}\n" for name in sorted(self._digests))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
 
 
 def fingerprint(arrays: Arrays) -> str:
     """16 hex digits of a SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
+    if isinstance(arrays, LazyImages):
+        return arrays.fingerprint()
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

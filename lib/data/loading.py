@@ -12,18 +12,24 @@ from lib.errors import UserError
 def load(name: str, split: str = "train", *, data_dir: str | Path | None = None) -> Dataset:
     """Loads a split of a dataset, preparing it on first use.
 
-    Tried in order, each verified by checksum: what TFDS has prepared in its data directory
-    ($TFDS_DATA_DIR, by default ~/tensorflow_datasets); `data_dir`; the publisher; a Python package
-    that carries the bytes. Whichever it is, the same TFDS dataset comes out of it.
+    Tried in order: what TFDS has prepared in its data directory ($TFDS_DATA_DIR, by default
+    ~/tensorflow_datasets); `data_dir`; the publisher; a Python package that carries the bytes.
+    Files whose checksum is published are verified by it. Whichever place it is, the same TFDS
+    dataset comes out of it.
 
     Args:
-      name: "mnist", "fashion_mnist" (28x28) or "digits" (8x8, needs no network).
-      split: "train" or "test", or a slice of one as TFDS writes it: "train[:50000]", "test[-10%:]".
-      data_dir: a folder with the publisher's idx files, gzipped or not, in it or in its subfolder
-        `name`; or with a dataset prepared by TFDS.
+      name: labelled: "mnist", "fashion_mnist" (28x28), "digits" (8x8, needs no network).
+        Photographs of different sizes: "photographs" (needs no network), "t91", "bsd200", "set5",
+        "set14", "bsd100", "urban100" (of `data_dir` only), "div2k" (4 GB).
+      split: "train" or "test" ("validation" of div2k), or a slice of one as TFDS writes it:
+        "train[:50000]", "test[-10%:]". `lib.data.catalogue` lists the splits.
+      data_dir: a folder with a dataset prepared by TFDS; or with the publisher's idx files,
+        gzipped or not, in it or in its subfolder `name`; or with the photographs' own folder or
+        zip (Set5, DIV2K_train_HR.zip), up to two levels below.
 
     Returns:
-      A `Dataset` with arrays {"image": uint8 [N, H, W], "label": int32 [N]}.
+      A `Dataset` with arrays {"image": uint8 [N, H, W], "label": int32 [N]}, or `Images` with
+      arrays image name -> uint8 [H, W, 3] RGB or [H, W] grey, sorted by name.
 
     Raises:
       DataNotFound: no place has it; the message says what was tried and what to do by hand.
@@ -41,10 +47,11 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
         if not store.prepared(entry, root):
             _prepare(entry, folder, root)
         whole = store.materialise(entry, base, root)
-    arrays = {key: array[rows] for key, array in whole.items()}
-    for array in arrays.values():
-        array.setflags(write=False)
-    return Dataset(name, split, arrays, fingerprint(arrays))
+    usual = entry.usual.get(base)
+    if usual and usual != (found := fingerprint(whole)):
+        _say(f"{name}: {base} is not the copy that our records were made with ({found})")
+    arrays = entry.dataset.rows(whole, rows)
+    return entry.dataset(name, split, arrays, fingerprint(arrays))
 
 
 def _prepare(entry: Entry, folder: Path | None, root: Path) -> None:

