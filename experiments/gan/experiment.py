@@ -25,7 +25,7 @@ from lib.metrics.inception import inception_score
 from lib.metrics.parzen import squared_distances
 from lib.models.gan import Generator, MaxoutDiscriminator, with_marginal_bias
 from lib.run.keys import purpose
-from lib.run.loop import initialise, train
+from lib.run.loop import initialise, member, train
 from lib.run.result import Result
 from lib.run.watch import Watch
 from lib.steps import adversarial
@@ -139,11 +139,6 @@ def images_game(config: Config, keys: jax.Array, data: Images, watch: Watch) -> 
     metrics |= {"classifier_accuracy": [accuracy], **references}
     history = {"game": trained.history, "early": early.history}
     return Result(metrics, history, found[0][1], data.about)
-
-
-def member(state, i: int):
-    """Replica `i` of a state with a leading axis over seeds."""
-    return jax.tree.map(lambda x: x[i], state)
 
 
 def scores(config, game, state, start, key, data, classify) -> tuple[dict, dict]:

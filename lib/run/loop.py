@@ -14,6 +14,7 @@ from lib.run.watch import Row, Watch
 
 PyTree = Any
 Step = Callable[[PyTree, PyTree, jax.Array, jax.Array], tuple[PyTree, dict[str, jax.Array]]]
+Score = Callable[[PyTree], dict[str, float]]
 
 
 class Trained(NamedTuple):
@@ -47,6 +48,8 @@ def train(
     steps: int,
     every: int,
     watch: Watch,
+    score: Score | None = None,
+    score_every: int = 1,
     conv: bool = False,
 ) -> Trained:
     """Trains one replica a key for `steps` steps, `every` of them in one compiled call.
@@ -58,6 +61,8 @@ def train(
         at every step (fold `t` into it), `metrics` a dict of scalars.
       keys: root keys, one a replica, `[n]`.
       data: device-resident arrays that all replicas share.
+      score: what else to know of one replica's state, into the row: a learning curve. Computed after
+        the chunks that reach a multiple of `score_every` steps, and after the last.
       conv: the nets have convolutions (see `lib.run.seeds`).
 
     Raises: what `watch.non_finite` raises when a metric or the state stops being finite.
@@ -74,9 +79,22 @@ def train(
         done += length
         row = {"training": name, "step": done}
         row |= {k: np.asarray(v).mean(axis=1).tolist() for k, v in metrics.items()}
+        scored = done // score_every > (done - length) // score_every or done == steps
+        if score is not None and scored:
+            row |= _scores(score, state, len(keys))
         history.append(row)
         watch.chunk(name, done, state, row, last=done == steps)
     return Trained(state, history)
+
+
+def _scores(score: Score, state: PyTree, replicas: int) -> dict[str, list[float]]:
+    found = [score(member(state, i)) for i in range(replicas)]
+    return {name: [float(f[name]) for f in found] for name in found[0]}
+
+
+def member(states: PyTree, i: int) -> PyTree:
+    """Replica `i` of states stacked along a leading axis."""
+    return jax.tree.map(lambda x: x[i], states)
 
 
 @functools.lru_cache(maxsize=32)

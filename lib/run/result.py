@@ -27,18 +27,20 @@ class Result:
       history: name of a training -> its rows (see `lib.run.loop.Trained`).
       arrays: name -> what the figures draw.
       data: descriptions of the datasets used (`Dataset.describe()`).
+      weights: name -> (parameters of a trained network, what to know of it), kept as files.
     """
 
     metrics: Mapping[str, Sequence[float]]
     history: Mapping[str, list[dict]] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     data: Sequence[Mapping[str, Any]] = ()
+    weights: Mapping[str, tuple[Any, Mapping[str, str]]] = field(default_factory=dict)
 
     def __or__(self, other: "Result") -> "Result":
         """Both results; their names must differ."""
-        ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        ours, theirs = vars(self), vars(other)
         merged = {}
-        for name in ("metrics", "history", "arrays"):
+        for name in ("metrics", "history", "arrays", "weights"):
             twice = ours[name].keys() & theirs[name].keys()
             if twice:
                 raise ValueError(f"both results have the {name} {', '.join(sorted(twice))}")
