@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "nn": {"ops", "nn"},
     "models": {"ops", "nn", "models"},
     "steps": {"ops"},
-    "metrics": {"ops"},
+    "metrics": {"ops", "metrics"},
 }
 """Of `lib`, what each pure package may import."""
 IMPURE = {

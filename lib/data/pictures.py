@@ -50,6 +50,7 @@ def read_picture(path: Path) -> Picture:
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an error says enough
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             data = path.read_bytes()
             with Image.open(io.BytesIO(data)) as image:  # by path Pillow maps some TIFFs wrongly
@@ -127,7 +128,8 @@ def _with_key(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
     if key is None:
         return pixels
     shown = np.any(pixels != np.asarray(key).reshape(1, 1, -1), axis=2, keepdims=True)
-    return np.concatenate([pixels, shown * np.iinfo(pixels.dtype).max], axis=2, dtype=pixels.dtype)
+    alpha = np.where(shown, np.iinfo(pixels.dtype).max, 0).astype(pixels.dtype)
+    return np.concatenate([pixels, alpha], axis=2)
 
 
 def storable(picture: Picture, path: Path, scale: int = 1) -> Picture:
@@ -187,7 +189,7 @@ def write_picture(path: Path, picture: Picture) -> None:
         image = Image.fromarray(pixels if channels > 1 else pixels[..., 0])
         image.save(file, kind, icc_profile=profile, **({"quality": 95} if kind == "JPEG" else {}))
     with disk_errors(f"cannot write {path}"):
-        write_atomically(path, file.getbuffer())
+        write_atomically(path, file.getvalue())
 
 
 def _write_png16(file: io.BytesIO, pixels: np.ndarray, profile: bytes | None) -> None:

@@ -13,6 +13,7 @@ from lib.errors import UserError
 Params = dict[str, dict[str, np.ndarray]]
 
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, zlib.error, zipfile.BadZipFile)
+_UNREADABLE += (NotImplementedError, scipy.io.matlab.MatReadError)
 
 
 def srcnn(path: Path) -> tuple[tuple[int, ...], tuple[int, ...], Params]:
@@ -28,7 +29,7 @@ def srcnn(path: Path) -> tuple[tuple[int, ...], tuple[int, ...], Params]:
       UserError: the file cannot be read, or holds something else.
     """
     try:
-        found = scipy.io.loadmat(path)
+        found = scipy.io.loadmat(str(path))
         w1, w2, w3 = (np.asarray(found[f"weights_conv{i}"], np.float32) for i in (1, 2, 3))
         biases = [np.asarray(found[f"biases_conv{i}"], np.float32).reshape(-1) for i in (1, 2, 3)]
         kernels = [_kernel(w1[None]), _kernel(w2), _kernel(w3[:, :, None])]
@@ -48,7 +49,7 @@ def vdsr(path: Path) -> Params:
       UserError: the file cannot be read, or holds something else.
     """
     try:
-        model = scipy.io.loadmat(path)["model"][0, 0]
+        model = scipy.io.loadmat(str(path))["model"][0, 0]
         kernels = [np.asarray(w, np.float32) for w in model["weight"].ravel()]
         kernels[-1] = kernels[-1].reshape(*kernels[-1].shape[:3], 1)  # MATLAB drops a last 1
         biases = [np.asarray(b, np.float32).reshape(-1) for b in model["bias"].ravel()]

@@ -18,7 +18,7 @@ def tile(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
 
 
 def show(axes: Axes, picture: np.ndarray, title: str = "") -> None:
-    """Draws a grey picture without axes."""
+    """Draws a grey `[H, W]` or RGB `[H, W, 3]` picture in [0, 1] (RGB may be uint8) without axes."""
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)

@@ -1,4 +1,4 @@
-"""The command line of every paper: presets and fields, `figures RUN`, `keep RUN`.
+"""The command line of every paper: presets and fields, `figures RUN`, `keep RUN`, its own commands.
 
 Heavy packages are imported only when a run begins, so that `--help` and mistakes answer at once.
 """
@@ -31,7 +31,7 @@ USAGE = """{title}
       draw the figures of a finished run again
   python -m {package} keep RUN [VARIANT]
       copy a run's record and figures to the paper, to be committed
-
+{commands}
 Any field can be overridden; the values below are those of `{preset}`.
 """
 
@@ -83,6 +83,8 @@ def main(package: str, argv: list[str] | None = None) -> None:
             _figures(paper, argv[1:])
         elif argv and argv[0] == "keep":
             _keep(paper, argv[1:])
+        elif argv and argv[0] in paper.commands:
+            paper.module(argv[0]).main(argv[1:])
         else:
             _run(paper, argv)
     except UserError as error:
@@ -103,7 +105,8 @@ def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
     if rest and not rest[0].startswith("-"):
         preset = rest.pop(0)
     if preset not in PRESETS:
-        raise UserError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}", 2)
+        known = f"{', '.join(PRESETS)}, and the commands {', '.join(('figures', 'keep', *paper.commands))}"
+        raise UserError(f"unknown preset {preset!r}; there are {known}", 2)
     if any(word.split("=")[0] == "--preset" for word in rest):
         raise UserError(f"name the preset first: python -m {paper.package} laptop [options]", 2)
     config = paper.presets[preset]
@@ -114,33 +117,43 @@ def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
         options: Annotated[Options, tyro.conf.arg(name="")]
         config: Annotated[kind, tyro.conf.arg(name="")]
 
-    if "--help" in rest or "-h" in rest:
-        usage = USAGE.format(title=paper.title, package=paper.package, preset=preset)
-        tyro.cli(
-            Arguments,
-            args=["--help"],
-            default=Arguments(Options(), config),
-            prog=f"python -m {paper.package} {preset}",
-            description=usage,
-            config=[tyro.conf.FlagCreatePairsOff],
-        )
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            given = tyro.cli(
-                Arguments,
-                args=rest,
-                default=Arguments(Options(), config),
-                config=[tyro.conf.FlagCreatePairsOff],
-            )
-    except SystemExit:
-        raise UserError(NESTED.sub(r"--\1.", _one_line(said.getvalue())), 2) from None
-    except ValueError as error:
-        raise UserError(str(error), 2) from None
+    commands = "".join(f"  python -m {paper.package} {c}\n" for c in paper.commands.values())
+    given = read_options(
+        Arguments,
+        rest,
+        default=Arguments(Options(), config),
+        prog=f"python -m {paper.package} {preset}",
+        description=USAGE.format(
+            title=paper.title, package=paper.package, preset=preset, commands=commands
+        ),
+    )
     for name, value in flat(dataclasses.asdict(given.config)).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name.replace('_', '-')} must be a finite number, not {value}", 2)
     return preset, given.config, given.options
+
+
+def read_options(kind: type, words: list[str], **about: Any) -> Any:
+    """The dataclass `kind` as `words` of a command line fill it in.
+
+    Args:
+      about: tyro's `prog`, `description` and perhaps `default`.
+
+    Raises:
+      UserError: they cannot (code 2).
+      SystemExit: they ask for help, which is printed.
+    """
+    about["config"] = [tyro.conf.FlagCreatePairsOff]
+    if "--help" in words or "-h" in words:
+        tyro.cli(kind, args=["--help"], **about)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, args=words, **about)
+    except SystemExit:
+        raise UserError(NESTED.sub(r"--\1.", _one_line(said.getvalue())), 2) from None
+    except ValueError as error:
+        raise UserError(str(error), 2) from None
 
 
 def _one_line(box: str) -> str:
@@ -216,6 +229,7 @@ def _compute(paper: Paper, out: Path, data, recorder, about: dict) -> None:
     from lib.run.devices import compile_clock
     from lib.run.keys import root_keys
     from lib.run.result import record, save_arrays
+    from lib.run.weights import save_weights
 
     started, compiling = time.monotonic(), compile_clock()
     keys = root_keys(about["seeds"])
@@ -227,6 +241,9 @@ def _compute(paper: Paper, out: Path, data, recorder, about: dict) -> None:
         made["resumed"] = True  # then `seconds` covers the last part only
     with disk_errors(f"cannot write to {out}"):
         save_arrays(out / "arrays.npz", result.arrays)
+        for name, (params, words) in result.weights.items():
+            words = {**words, "command": about["command"]}
+            save_weights(out / f"weights-{name}.safetensors", params, words)
         write_json(out / "result.json", made)
 
 

@@ -15,13 +15,20 @@ from lib.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `path` under a temporary name, flushes it to the disk and renames it."""
+    """Writes `path` under a temporary name, flushes it to the disk and renames it.
+
+    Should that fail, `path` is as it was and nothing is left beside it.
+    """
     temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:

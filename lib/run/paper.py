@@ -24,6 +24,7 @@ class Paper:
       title: the citation's title.
       presets: a frozen config a preset.
       claims: what the paper states.
+      commands: more that its command line does: how `<package>.<name>.main(words)` is used, by name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Paper:
     title: str
     presets: Mapping[str, Any]
     claims: Sequence[Claim]
+    commands: Mapping[str, str]
 
     @property
     def results(self) -> Path:
@@ -44,7 +46,7 @@ class Paper:
         return {path.stem: read_json(path) for path in names}
 
     def module(self, name: str):
-        """Imports `experiment` or `figures`."""
+        """Imports `experiment`, `figures` or a command."""
         return importlib.import_module(f"{self.package}.{name}")
 
 
@@ -52,7 +54,10 @@ def load_paper(package: str) -> Paper:
     """The paper in `package`."""
     config = importlib.import_module(f"{package}.config")
     folder = Path(config.__file__).parent
-    return Paper(folder.name, package, folder, config.TITLE, config.PRESETS, config.CLAIMS)
+    commands = getattr(config, "COMMANDS", {})
+    return Paper(
+        folder.name, package, folder, config.TITLE, config.PRESETS, config.CLAIMS, commands
+    )
 
 
 def all_papers(package: str = "experiments") -> list[Paper]:

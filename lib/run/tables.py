@@ -57,20 +57,22 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
     )
 
 
-def _claims(paper: Paper, preset: str) -> str:
-    record = paper.records().get(preset)
+def _claims(paper: Paper, name: str) -> str:
+    """The table of the record `name`, a preset or, with what was run only, a variant of one."""
+    record = paper.records().get(name)
     if record is None:
         data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
-        return claims_markdown(judge(paper.claims, {}, preset, data))
+        return claims_markdown(judge(paper.claims, {}, name, data))
     seeds = ", ".join(map(str, record["seeds"]))
     data = "; ".join(f"{d['name']} `{d['split']}`" for d in record["data"])
     minutes = sum(record["seconds"].values()) / 60
     since = "since it was last resumed" if record.get("resumed") else "in all"
     about = (
         f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min {since}; "
-        f"`{record['command']}`. [Record](results/{preset}.json)."
+        f"`{record['command']}`. [Record](results/{name}.json)."
     )
-    return f"{claims_markdown(record['claims'])}\n\n{about}"
+    rows = [row for row in record["claims"] if name in PRESETS or row["ours"] is not None]
+    return f"{claims_markdown(rows)}\n\n{about}"
 
 
 def _speed(paper: Paper) -> str:
@@ -85,6 +87,21 @@ def _speed(paper: Paper) -> str:
             f"| {number(row['ours_ms'] / row['peer_ms'])} |"
         )
     return "\n".join(lines) + f"\n\n{speed['device']}; {speed['versions']}; `{speed['command']}`."
+
+
+def _quality(paper: Paper) -> str:
+    path = paper.results / "time_to_quality.json"
+    if not path.exists():
+        return "Not run."
+    found = read_json(path)
+    names = list(found["seconds"])
+    lines = [f"| {found['what']} | " + " | ".join(f"{name}, s" for name in names) + " |"]
+    lines.append("|---" * (1 + len(names)) + "|")
+    for i, level in enumerate(found["levels"]):
+        seconds = (found["seconds"][name][i] for name in names)
+        cells = ("not reached" if s is None else number(s) for s in seconds)
+        lines.append(f"| {level} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + f"\n\n{found['device']}; {found['versions']}; `{found['command']}`."
 
 
 def _papers(package: str) -> str:
@@ -104,20 +121,23 @@ def _papers(package: str) -> str:
 def render(text: str, package: str, paper: Paper | None = None) -> str:
     """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
 
-    Kinds: `claims [PAPER] PRESET`, `speed [PAPER]`, `papers`. PAPER may be left out in a paper's
+    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`,
+    `papers`. PAPER may be left out in a paper's
     own README.
     """
 
     def fill(match: re.Match) -> str:
         kind, *words = match["what"].split()
         about = paper
-        if words and words[0] not in PRESETS:
+        if words and words[0].split("-")[0] not in PRESETS:
             name = words.pop(0)
             about = next(p for p in all_papers(package) if p.name == name)
         if kind == "papers":
             body = _papers(package)
         elif kind == "speed":
             body = _speed(about)
+        elif kind == "quality":
+            body = _quality(about)
         else:
             body = _claims(about, words[0])
         if about is not None and paper is None:

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.gan.config import PRESETS
 from experiments.gan.experiment import make_game, minibatch
-from lib.run import seeds
+from lib.run import loop, seeds
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
@@ -244,3 +244,88 @@ def test_nothing_is_reported_after_the_failure():
     with pytest.raises(FloatingPointError):
         count(steps=9, every=3, step=fails_at(5), watch=watch)
     assert watch.seen == [(3, False)]
+
+
+# --- Learning curves --------------------------------------------------------------------------
+
+
+def doubled(state):
+    return {"doubled": 2 * state}
+
+
+def scored(rows, name="doubled"):
+    return {row["step"]: row[name] for row in rows if name in row}
+
+
+@pytest.mark.parametrize(
+    "steps, every, score_every, wanted",
+    [
+        (12, 2, 4, [4, 8, 12]),
+        (10, 2, 4, [4, 8, 10]),  # and after the last
+        (12, 4, 6, [8, 12]),  # the chunks that reach 6 and 12
+        (9, 2, 3, [4, 6, 9]),  # 3 is reached by the chunk that ends at 4
+        (8, 4, 2, [4, 8]),
+        (5, 2, 100, [5]),
+        (4, 2, 1, [2, 4]),
+    ],
+)
+def test_a_state_is_scored_after_the_chunks_that_reach_a_multiple_and_after_the_last(
+    steps, every, score_every, wanted
+):
+    trained = count(steps, every, score=doubled, score_every=score_every)
+    assert scored(trained.history) == {step: [2 * step, 2 * step] for step in wanted}
+    assert len(trained.history) == -(-steps // every), "the other chunks keep their rows"
+    assert all("t" in row for row in trained.history)
+
+
+def test_without_a_score_rows_are_as_they_were():
+    assert count(4, 2).history == count(4, 2, score=None, score_every=3).history
+
+
+def test_each_seed_is_scored_by_itself():
+    keys, start = root_keys((0, 1, 2)), jnp.array([0.0, 10.0, 20.0])
+    seen = []
+
+    def score(state):
+        seen.append(state.shape)
+        return {"state": state, "half": state / 2}
+
+    trained = train(
+        "count", start, counting, keys, None, steps=4, every=2, watch=Watch(), score=score
+    )
+    assert trained.history[0]["state"] == [2, 12, 22] and trained.history[1]["half"] == [2, 7, 12]
+    assert seen == [()] * 6, "one replica's state, without the leading axis"
+    assert all(isinstance(x, float) for row in trained.history for x in row["state"])
+
+
+def test_a_score_changes_nothing_of_the_training():
+    assert_same_bits(count(6, 2, score=doubled).state, count(6, 2).state)
+
+
+def test_a_resumed_training_has_the_same_scores():
+    watch = Interrupted()
+    options = {"score": doubled, "score_every": 3, "watch": watch}
+    whole, resumed = count(8, 2, **options), count(8, 2, **options)
+    assert len(watch.seen) == 4 + 3, "the second run begins after a chunk"
+    assert resumed.history == whole.history
+    assert scored(resumed.history).keys() == {4, 6, 8}
+
+
+def test_the_watch_sees_the_scores():
+    class Rows(Watch):
+        def __init__(self):
+            self.rows = []
+
+        def chunk(self, training, step, state, row, *, last):
+            self.rows.append(row)
+
+    watch = Rows()
+    trained = count(6, 2, score=doubled, score_every=4, watch=watch)
+    assert watch.rows == trained.history
+
+
+def test_a_member_is_one_replica_of_every_leaf():
+    states = {"a": jnp.arange(6.0).reshape(2, 3), "b": (jnp.array([4, 5]),)}
+    chex.assert_trees_all_equal(
+        loop.member(states, 1), {"a": jnp.array([3.0, 4, 5]), "b": (jnp.array(5),)}
+    )

@@ -42,6 +42,8 @@ class Config:
             raise ValueError(f"--steps must be at least 1, not {self.steps}")
 
 
+COMMANDS = {"double": "double NUMBER\n      print it twice as large"}
+
 PRESETS = {"smoke": Config(), "laptop": Config(steps=60), "paper": Config(steps=80)}
 
 CLAIMS = (

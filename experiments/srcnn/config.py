@@ -1,0 +1,183 @@
+"""What the SRCNN paper sets. Light: imports no JAX."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.srcnn.claims import CLAIMS
+
+__all__ = ["CLAIMS", "COMMANDS", "PRESETS", "TITLE", "Colors", "Config", "SparseCoding", "sizes_of"]
+
+TITLE = "Image Super-Resolution Using Deep Convolutional Networks (Dong et al., 2016)"
+
+COMMANDS = {"upscale": "upscale IN OUT --scale 3\n      enlarge any image with a trained network"}
+
+SCALES = (2, 3, 4)
+
+
+def sizes_of(name: str) -> tuple[int, ...]:
+    """ "9-5-5" -> (9, 5, 5): the filter sizes f1, f2, f3. Raises ValueError if it is not that."""
+    try:
+        sizes = tuple(int(size) for size in name.split("-"))
+    except ValueError:
+        sizes = ()
+    if len(sizes) < 2 or any(size < 1 or size % 2 == 0 for size in sizes):
+        raise ValueError(f"filter sizes are odd numbers such as 9-5-5, not {name!r}")
+    return sizes
+
+
+def _at_least(config, **bounds: float) -> None:
+    for name, bound in bounds.items():
+        value = getattr(config, name)
+        if not value >= bound:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {bound}, not {value}")
+
+
+@dataclass(frozen=True)
+class Colors:
+    """Table 5: which channels a network is trained on."""
+
+    steps: int = 1_000_000
+    """Updates of each network; of those pre-trained, half on some channels, half on all (paper: not said)."""
+    sizes: str = "9-1-5"
+    """Filter sizes (paper: 9-1-5)."""
+
+    def __post_init__(self):
+        _at_least(self, steps=2)
+        sizes_of(self.sizes)
+
+
+@dataclass(frozen=True)
+class SparseCoding:
+    """The classical baseline: coupled dictionaries (Zeyde et al. 2010), learned from the same images."""
+
+    atoms: int = 1024
+    """In each dictionary (Yang et al. 2010, the paper's SC: 1024)."""
+    samples: int = 100_000
+    """Patches that the dictionaries are learned from (Yang et al.: 100 000)."""
+
+    def __post_init__(self):
+        _at_least(self, atoms=4, samples=16)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Training and test of SRCNN, a network a scale."""
+
+    train: tuple[str, ...] = ("t91",)
+    """Image sets trained on, e.g. t91 bsd200 (paper: T91; ImageNet for its best numbers)."""
+    test: tuple[str, ...] = ("set5",)
+    """Image sets scored; the learning curve uses the first (paper: Set5, Set14, BSD200)."""
+    scales: tuple[int, ...] = (2, 3, 4)
+    """Factors, a network each (paper: 2, 3, 4)."""
+    sizes: str = "9-5-5"
+    """Filter sizes f1-f2-f3 (paper: 9-1-5; 9-5-5 for its best numbers)."""
+    compared: tuple[str, ...] = ("9-1-5", "9-3-5")
+    """Filter sizes trained beside it, on the compared scale (paper, section 4.3.2)."""
+    compared_scale: int = 3
+    """Where filter sizes, colours and methods are compared (paper: 3)."""
+    widths: tuple[int, ...] = (64, 32)
+    """Filters n1, n2 (paper: 64, 32)."""
+    initialiser: Literal["gaussian", "he", "identity"] = "gaussian"
+    """Of the weights: N(0, 0.001^2) (paper); He's; or He's around a path that copies the input."""
+    optimiser: Literal["sgd", "adam", "muon"] = "sgd"
+    """sgd with momentum 0.9 (paper), Adam, or Muon."""
+    learning_rate: float = 1e-4
+    """Of all layers but the last (paper: 1e-4)."""
+    last_learning_rate: float = 1e-5
+    """Of the last layer (paper: 1e-5)."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """The learning rate stays (paper), or rises shortly and falls to zero along a cosine."""
+    steps: int = 6_250_000
+    """Updates of each network (paper: 8e8 sub-images, 6.25 million updates of 128)."""
+    batch: int = 128
+    """Sub-images a minibatch (released: 128)."""
+    patch: int = 33
+    """Side of a sub-image (paper: 33)."""
+    stride: int = 14
+    """Between sub-images (paper: 14)."""
+    hardest: float = 1.0
+    """Fraction of the sub-images that is trained on: those on which bicubic errs most (paper: all)."""
+    augment: bool = False
+    """Turn and mirror sub-images at random (paper: no)."""
+    every: int = 250_000
+    """Updates between two points of the learning curve."""
+    chunk: int = 500
+    """Updates in one compiled call."""
+    weights: str = ""
+    """A folder of the authors' weights (.../9-5-5(ImageNet)/x3.mat), scored beside ours."""
+    colors: Colors = Colors()
+    """Table 5."""
+    sparse_coding: SparseCoding = SparseCoding()
+    """The classical baseline."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the convolutions; parameters stay float32."""
+
+    def __post_init__(self):
+        _at_least(self, steps=1, batch=1, stride=1, every=1, chunk=1)
+        _at_least(self, learning_rate=0, last_learning_rate=0)
+        if not 0 < self.hardest <= 1:
+            raise ValueError("--hardest must be above 0 and at most 1")
+        for field in ("train", "test", "scales"):
+            if not getattr(self, field):
+                raise ValueError(f"--{field} needs at least one value")
+        for scale in (*self.scales, self.compared_scale):
+            if scale not in SCALES:
+                raise ValueError(f"scales are 2, 3 and 4, not {scale}")
+        if self.compared_scale not in self.scales or 2 not in self.scales:
+            raise ValueError("--scales must have 2 (which is repeated) and --compared-scale")
+        for name in (self.sizes, *self.compared):
+            sizes = sizes_of(name)
+            if len(sizes) != len(self.widths) + 1:
+                raise ValueError(
+                    f"{name} has {len(sizes)} layers, --widths says {len(self.widths) + 1}"
+                )
+            if self.patch <= sum(sizes) - len(sizes):
+                raise ValueError(f"--patch {self.patch} is too small for {name} without padding")
+        if self.sizes in self.compared or len(set(self.compared)) < len(self.compared):
+            raise ValueError("--sizes and --compared must name different networks")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError("--widths must be sizes above 0")
+
+
+PRESETS = {
+    "smoke": Config(
+        train=("photographs[:3]",),
+        test=("photographs[:1]",),
+        scales=(2, 3),
+        sizes="5-3-3",
+        compared=("5-1-3",),
+        widths=(8, 4),
+        initialiser="identity",
+        optimiser="muon",
+        learning_rate=0.05,
+        last_learning_rate=0.05,
+        schedule="cosine",
+        steps=60,
+        batch=16,
+        patch=17,
+        stride=17,
+        every=30,
+        chunk=30,
+        colors=Colors(steps=20, sizes="5-1-3"),
+        sparse_coding=SparseCoding(atoms=16, samples=500),
+    ),
+    "laptop": Config(
+        train=("photographs",),
+        test=("photographs",),
+        scales=(2, 3),
+        initialiser="identity",
+        optimiser="muon",
+        learning_rate=0.02,
+        last_learning_rate=0.02,
+        schedule="cosine",
+        steps=2_000,
+        batch=16,
+        hardest=0.5,
+        augment=True,
+        every=200,
+        chunk=100,
+        colors=Colors(steps=800),
+        sparse_coding=SparseCoding(atoms=256, samples=30_000),
+    ),
+    "paper": Config(),
+}

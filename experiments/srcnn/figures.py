@@ -1,0 +1,175 @@
+"""The paper's figures, from a `Result`."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lib.plots.images import show, tile
+from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.result import Result
+
+METHODS = {"bicubic": "bicubic", "sparse": "sparse coding", "ours": "SRCNN"}
+STRATEGIES = {
+    "bicubic": "bicubic",
+    "y": "Y only",
+    "ycbcr": "YCbCr",
+    "y_pretrained": "Y first",
+    "cbcr_pretrained": "CbCr first",
+    "rgb": "RGB",
+}
+COLORS = (DISCRIMINATOR, MODEL, "#d1742a", "#8a4fbf", "#c23b4e", DATA)
+
+
+def figure_1(result: Result) -> Figure:
+    """Figure 1: the learning curve crosses bicubic, then sparse coding; below, the crops."""
+    figure, axes = subplots(2, 4, width=9, height=5.2, height_ratios=(1.15, 1))
+    grid = axes[0, 0].get_gridspec()
+    for axis in axes[0]:
+        axis.remove()
+    curve = figure.add_subplot(grid[0, :])
+    name, scale, dataset = _compared(result)
+    _draw_curve(curve, result.history[name], MODEL, f"SRCNN {name.rsplit('-', 1)[0]}")
+    for method, color in (("bicubic", GUIDE), ("sparse", DISCRIMINATOR)):
+        (level,) = result.metrics[f"{method}_psnr_{dataset}_x{scale}"]
+        curve.axhline(level, color=color, ls=":", label=METHODS[method])
+    curve.set(xlabel="updates", ylabel="PSNR, dB", title=f"{dataset}, ×{scale}, mean over images")
+    curve.legend(loc="lower right")
+    _draw_crops(axes[1], result, 0)
+    return figure
+
+
+def figure_5(result: Result) -> Figure:
+    """Figure 5: the first layer's filters, sorted by variance, each on its own grey scale."""
+    filters = np.moveaxis(result.arrays["filters"], 2, 0)
+    order = np.argsort(-filters.var(axis=(1, 2)))
+    flat = filters[order].reshape(len(filters), -1)
+    low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
+    figure, axis = subplots(width=7, height=2.1)
+    show(axis, tile((flat - low) / np.maximum(high - low, 1e-12), 16, gap=1))
+    return figure
+
+
+def figure_6(result: Result) -> Figure:
+    """Figure 6: what some of those filters find in the crop: the first layer's feature maps."""
+    maps = np.moveaxis(result.arrays["feature_maps"], 2, 0)
+    order = np.argsort(-maps.var(axis=(1, 2)))[:8]
+    figure, axes = subplots(1, min(8, len(order)), width=9, height=1.3, squeeze=False)
+    for axis, feature in zip(axes[0], maps[order], strict=False):
+        show(axis, feature / max(feature.max(), 1e-12))
+    return figure
+
+
+def figure_7(result: Result) -> Figure:
+    """Figure 7: learning curves of the filter sizes; beside it, PSNR against time (as Figure 12)."""
+    name, scale, dataset = _compared(result)
+    sizes = [key.removeprefix("psnr_") for key in result.metrics if key.startswith("psnr_")]
+    figure, (curves, times) = subplots(1, 2, width=9, height=3.1)
+    for size, color in zip(sorted(sizes), COLORS, strict=False):
+        _draw_curve(curves, result.history[f"{size}-x{scale}"], color, size)
+        psnr = result.metrics[f"psnr_{size}"]
+        milliseconds = 1e3 * np.mean(result.metrics[f"seconds_{size}"])
+        times.errorbar(milliseconds, np.mean(psnr), yerr=np.ptp(psnr) / 2, fmt="o", color=color)
+        times.annotate(
+            size, (milliseconds, np.mean(psnr)), xytext=(6, -12), textcoords="offset points"
+        )
+    (bicubic,) = result.metrics[f"bicubic_psnr_{dataset}_x{scale}"]
+    curves.axhline(bicubic, color=GUIDE, ls=":", label="bicubic")
+    curves.set(xlabel="updates", ylabel="PSNR, dB", title=f"{dataset}, ×{scale}")
+    curves.legend()
+    times.set(xlabel="ms an image", ylabel="PSNR, dB", title="quality against time")
+    times.margins(x=0.3, y=0.3)
+    return figure
+
+
+def table_5(result: Result) -> Figure:
+    """Table 5: PSNR of each channel by colour strategy."""
+    figure, axes = subplots(1, 4, width=9, height=2.8, sharey=True)
+    for axis, (channel, title) in zip(
+        axes, {"y": "Y", "cb": "Cb", "cr": "Cr", "rgb": "RGB"}.items(), strict=True
+    ):
+        for row, strategy in enumerate(STRATEGIES):
+            values = result.metrics[f"color_{strategy}_{channel}"]
+            color = GUIDE if strategy == "bicubic" else MODEL
+            axis.errorbar(
+                np.mean(values), -row, xerr=np.ptp(values) / 2, fmt="o", color=color, ms=5
+            )
+        axis.set(title=title, xlabel="PSNR, dB")
+        axis.set_yticks(-np.arange(len(STRATEGIES)), list(STRATEGIES.values()))
+        axis.grid(axis="y", alpha=0.3)
+        axis.margins(x=0.15)
+    return figure
+
+
+def figure_14(result: Result) -> Figure:
+    """Figures 14 to 16: crops of test images by each method, and the truth."""
+    rows = sum(name.endswith("_name") for name in result.arrays)
+    figure, axes = subplots(rows, 4, width=9, height=2.5 * rows, squeeze=False)
+    for row in range(rows):
+        _draw_crops(axes[row], result, row)
+    return figure
+
+
+def repeated(result: Result) -> Figure:
+    """The ×2 network on its own output, ×2 to ×16, below bicubic at once; gains over all images."""
+    factors = (2, 4, 8, 16)
+    figure, axes = subplots(2, 5, width=10, height=4.3)
+    for column, factor in enumerate(factors):
+        gains = result.metrics[f"repeated_gain_x{factor}"]
+        show(axes[0, column], result.arrays[f"repeated_bicubic_x{factor}"], f"bicubic ×{factor}")
+        title = f"SRCNN, {column + 1} doublings\n{np.mean(gains):+.2f} dB"
+        show(axes[1, column], result.arrays[f"repeated_x{factor}"], title)
+    show(axes[0, 4], result.arrays["repeated_truth"], "truth")
+    axes[1, 4].set_axis_off()
+    return figure
+
+
+def ill_posed(result: Result) -> Figure:
+    """Two images, the one low-resolution image of both, and what the network makes of it."""
+    figure, axes = subplots(1, 4, width=9, height=2.6)
+    titles = {
+        "twin_a": "an image",
+        "twin_b": "another",
+        "twin_small": "both, shrunk",
+        "twin_answer": "SRCNN's answer",
+    }
+    for axis, (name, title) in zip(axes, titles.items(), strict=True):
+        show(axis, result.arrays[name], title)
+    return figure
+
+
+def _compared(result: Result) -> tuple[str, int, str]:
+    """The main training at the compared scale, that scale, and the set of its curve."""
+    larger = next(key for key in result.metrics if key.startswith("sparse_psnr_"))
+    dataset, scale = larger.removeprefix("sparse_psnr_").rsplit("_x", 1)
+    smaller = {k.removeprefix("gain_over_") for k in result.metrics if k.startswith("gain_over_")}
+    main = next(
+        k
+        for k in result.history
+        if k.endswith(f"-x{scale}") and k.removesuffix(f"-x{scale}") not in smaller
+    )
+    return main, int(scale), dataset
+
+
+def _draw_curve(axis, rows: list[dict], color: str, label: str) -> None:
+    rows = [row for row in rows if "psnr" in row]
+    steps, values = [row["step"] for row in rows], np.array([row["psnr"] for row in rows])
+    axis.plot(steps, values.mean(axis=1), color=color, label=label)
+    axis.fill_between(steps, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0)
+
+
+def _draw_crops(axes, result: Result, n: int) -> None:
+    for axis, (method, title) in zip(axes, METHODS.items(), strict=False):
+        psnr = result.arrays[f"crop_{n}_{method}_psnr"]
+        show(axis, result.arrays[f"crop_{n}_{method}"], f"{title}, {psnr:.2f} dB")
+    show(axes[3], result.arrays[f"crop_{n}_truth"], f"truth ({result.arrays[f'crop_{n}_name']})")
+
+
+FIGURES = {
+    "figure_1": figure_1,
+    "figure_5": figure_5,
+    "figure_6": figure_6,
+    "figure_7": figure_7,
+    "table_5": table_5,
+    "figure_14": figure_14,
+    "repeated": repeated,
+    "ill_posed": ill_posed,
+}

@@ -1,0 +1,140 @@
+"""python -m experiments.srcnn upscale IN OUT --scale 3: any image, enlarged by a trained network."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from lib.errors import UserError
+from lib.run.cli import read_options
+
+RESULTS = Path(__file__).parent / "results"
+WINDOW = 224
+"""Side of the windows that a large image is computed in, in pixels of the result: a CPU's fastest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to enlarge, and with what."""
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
+    """An image of any kind: grey or colour, transparent or not, of 8 or 16 bits."""
+    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """Written whole or not at all: .png, .tif or .jpg; IN itself if you like."""
+    scale: Literal[2, 3, 4] = 3
+    """How many times as wide and as high."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """A run's folder, a .safetensors file or the authors' .mat (default: the paper's own)."""
+
+
+def main(words: list[str]) -> None:
+    """Reads IN, enlarges it and writes OUT. Raises UserError for what cannot be."""
+    about = "Enlarges an image: brightness by SRCNN, colours and transparency bicubically."
+    prog = "python -m experiments.srcnn upscale"
+    request = read_options(Request, words, prog=prog, description=about)
+
+    from lib.data.pictures import read_picture, storable, write_picture
+
+    scale = request.scale
+    picture = storable(read_picture(request.source), request.target, scale)
+    params = load(request.weights, scale)
+    large = picture._replace(pixels=upscale(params, picture.pixels, scale))
+    write_picture(request.target, large)
+    (h, w), (height, width) = picture.pixels.shape[:2], large.pixels.shape[:2]
+    print("; ".join([f"{request.target}: {w} x {h} -> {width} x {height} pixels", *large.notes]))
+
+
+def load(path: Path | None, scale: int) -> dict:
+    """The parameters of an SRCNN for one channel, read from what `--weights` names.
+
+    Raises:
+      UserError: there are none, or they are for another scale or another network.
+    """
+    from lib.data import pretrained
+    from lib.run.weights import load_weights
+
+    name = f"weights-x{scale}.safetensors"
+    if path is None and not (RESULTS / name).exists():
+        raise UserError(
+            f"no weights for x{scale} come with the paper; name yours with --weights: a run's folder "
+            "(python -m experiments.srcnn makes one) or a .mat file of the authors",
+            2,
+        )
+    path = RESULTS / name if path is None else path / name if path.is_dir() else path
+    if path.suffix == ".mat":
+        return pretrained.srcnn(path)[2]
+    params, metadata = load_weights(path)
+    if metadata.get("paper") != "srcnn":
+        raise UserError(f"{path} holds weights of {metadata.get('paper')}, not of srcnn", 2)
+    if metadata.get("scale") != str(scale):
+        raise UserError(f"{path} holds weights for --scale {metadata.get('scale')}, not {scale}", 2)
+    try:
+        kernels = kernels_of(params)
+        inputs = [1, *(kernel.shape[3] for kernel in kernels)]
+        for kernel, before, after in zip(kernels, inputs, [*inputs[1:-1], 1], strict=False):
+            if kernel.shape != (kernel.shape[0], kernel.shape[0], before, after):
+                raise ValueError(f"a kernel of shape {kernel.shape}")
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not hold an SRCNN of one channel ({error})", 2) from None
+    return params
+
+
+def kernels_of(params: dict) -> list[np.ndarray]:
+    """`[f, f, in, out]` of each layer, in order."""
+    return [params[f"conv{i}"]["kernel"] for i in range(1, len(params) + 1)]
+
+
+def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
+    """uint8 or uint16 `[H, W, C]` -> `[H scale, W scale, C]`; C as in `lib.data.pictures.Picture`."""
+    from tqdm import tqdm
+
+    from lib.ops.tiles import in_tiles, spans
+
+    # The bicubic kernel looks 2 pixels far, the network some of the enlarged ones.
+    halo = 2 + -(-sum(kernel.shape[0] // 2 for kernel in kernels_of(params)) // scale)
+    tile = max(WINDOW // scale, 4 * halo)
+    function = enlarger(params, scale)
+    windows = len(spans(pixels.shape[0], tile, halo)) * len(spans(pixels.shape[1], tile, halo))
+    pause = 0.1 if sys.stderr.isatty() else 15.0
+    # Silent about what takes less than two seconds.
+    about = {"desc": "upscale", "unit": "window", "delay": 2, "mininterval": pause}
+    with tqdm(total=windows, **about) as bar:
+
+        def counted(window):
+            made = np.asarray(function(window))
+            bar.update()
+            return made
+
+        return in_tiles(counted, pixels, tile=tile, halo=halo, scale=scale)
+
+
+def enlarger(params: dict, scale: int) -> Callable:
+    """The paper's way with a whole image, compiled: bicubic, then the network on Y or grey alone."""
+    import jax
+    import jax.numpy as jnp
+
+    from lib.models.super_resolution import SRCNN
+    from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
+    from lib.ops.resize import resize
+
+    shapes = [kernel.shape for kernel in kernels_of(params)]
+    net = SRCNN([s[0] for s in shapes], [s[3] for s in shapes[:-1]], padding="EDGE")
+
+    @jax.jit
+    def enlarge(pixels):
+        peak, colors = jnp.iinfo(pixels.dtype).max, pixels.shape[2] > 2
+        image = pixels.astype(jnp.float32) / peak
+        if colors:
+            image = jnp.concatenate([rgb_to_ycbcr(image[..., :3]), image[..., 3:]], axis=2)
+        image = resize(image, (image.shape[0] * scale, image.shape[1] * scale))
+        sharp = net.apply({"params": params}, image[None, ..., :1])[0]
+        image = jnp.concatenate([sharp, image[..., 1:]], axis=2)
+        if colors:
+            image = jnp.concatenate([ycbcr_to_rgb(image[..., :3]), image[..., 3:]], axis=2)
+        return jnp.floor(jnp.clip(image, 0, 1) * peak + 0.5).astype(pixels.dtype)
+
+    return enlarge

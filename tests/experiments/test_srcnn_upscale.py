@@ -1,0 +1,326 @@
+"""`python -m experiments.srcnn upscale IN OUT`: what a person wants from the paper."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from experiments.srcnn import upscale
+from lib.data.pictures import Picture, read_picture, write_picture
+from lib.models.super_resolution import SRCNN
+from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
+from lib.ops.resize import resize
+from lib.run.cli import main
+from lib.run.weights import save_weights
+
+ROOT = Path(__file__).parent.parent.parent
+SIZES, WIDTHS = (3, 1, 3), (4, 2)
+NET = SRCNN(SIZES, WIDTHS, padding="EDGE", kernel_init=jax.nn.initializers.he_normal())
+
+
+def network(seed=0):
+    return NET.init(jax.random.key(seed), np.zeros((1, 9, 9, 1), np.float32))["params"]
+
+
+def identity():
+    """Gives back what it is shown, if that is not negative."""
+    params = jax.tree.map(np.zeros_like, network())
+    for name, middle in {"conv1": (1, 1), "conv2": (0, 0), "conv3": (1, 1)}.items():
+        params[name]["kernel"][(*middle, 0, 0)] = 1
+    return params
+
+
+def save(folder, params, scales=(2, 3, 4)):
+    folder.mkdir(exist_ok=True)
+    for scale in scales:
+        about = {"paper": "srcnn", "sizes": "3-1-3", "scale": str(scale)}
+        save_weights(folder / f"weights-x{scale}.safetensors", params, about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run's folder with a network of random filters."""
+    return save(tmp_path_factory.mktemp("trained"), network())
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A run's folder with a network that changes nothing."""
+    return save(tmp_path_factory.mktemp("plain"), identity())
+
+
+@pytest.fixture
+def command(capsys):
+    """`command(*words)`: code, out, err."""
+
+    def command(*words):
+        code = 0
+        capsys.readouterr()
+        try:
+            main("experiments.srcnn", ["upscale", *map(str, words)])
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return command
+
+
+def noise(dtype, channels, shape):
+    return np.random.default_rng(3).integers(
+        0, np.iinfo(dtype).max, (*shape, channels), dtype, endpoint=True
+    )
+
+
+def papers_way(pixels, scale):
+    """The whole image at once, as section 4 says: the network on Y, the rest bicubic; in float."""
+    image = pixels / np.float32(np.iinfo(pixels.dtype).max)
+    if image.shape[2] > 2:
+        image[..., :3] = rgb_to_ycbcr(image[..., :3])
+    large = resize(image, (image.shape[0] * scale, image.shape[1] * scale))
+    large[..., :1] = NET.apply({"params": network()}, large[None, ..., :1])[0]
+    if image.shape[2] > 2:
+        large[..., :3] = ycbcr_to_rgb(large[..., :3])
+    return np.clip(large, 0, 1)
+
+
+CASES = [(np.uint8, c, 3, (40, 33)) for c in (1, 2, 3, 4)]
+CASES += [(np.uint16, 3, 2, (33, 70)), (np.uint16, 1, 4, (30, 41))]
+CASES += [(np.uint8, 3, 3, (1, 1)), (np.uint8, 4, 4, (3, 2))]
+
+
+@pytest.mark.parametrize("dtype, channels, scale, shape", CASES)
+def test_it_is_the_papers_way_whatever_the_windows(
+    dtype, channels, scale, shape, trained, tmp_path, command, monkeypatch
+):
+    monkeypatch.setattr(upscale, "WINDOW", 48)  # so that small images need several
+    pixels = noise(dtype, channels, shape)
+    write_picture(tmp_path / "in.png", Picture(pixels))
+    words = ("--scale", scale, "--weights", trained)
+    ended = command(tmp_path / "in.png", tmp_path / "out.png", *words)
+    h, w = shape
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{tmp_path / 'out.png'}: {w} x {h} -> {w * scale} x {h * scale} pixels\n"
+    made = read_picture(tmp_path / "out.png").pixels
+    assert made.dtype == dtype and made.shape == (h * scale, w * scale, channels)
+    expected = papers_way(pixels, scale) * np.iinfo(dtype).max
+    np.testing.assert_allclose(made, expected, rtol=0, atol=0.51 if dtype == np.uint8 else 0.6)
+
+
+IMAGES = {
+    "1": ("png", Image.new("1", (5, 4), 1), (255,)),
+    "L": ("png", Image.new("L", (5, 4), 77), (77,)),
+    "LA": ("png", Image.new("LA", (5, 4), (77, 99)), (77, 99)),
+    "P": ("png", Image.new("RGB", (5, 4), (200, 30, 90)).quantize(4), (200, 30, 90)),
+    "GIF": ("gif", Image.new("RGB", (5, 4), (200, 30, 90)).quantize(4), (200, 30, 90)),
+    "RGB": ("png", Image.new("RGB", (5, 4), (250, 5, 130)), (250, 5, 130)),
+    "JPEG": ("jpg", Image.new("RGB", (5, 4), (127, 127, 127)), (127, 127, 127)),
+    "RGBA": ("png", Image.new("RGBA", (5, 4), (1, 255, 3, 100)), (1, 255, 3, 100)),
+    "I;16": ("png", Image.fromarray(np.full((4, 5), 31_415, np.uint16)), (31_415,)),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_of_one_colour_stays_it(name, plain, tmp_path, command):
+    ending, image, color = IMAGES[name]
+    image.save(tmp_path / f"in.{ending}")
+    for scale in (2, 3):
+        words = ("--scale", scale, "--weights", plain)
+        ended = command(tmp_path / f"in.{ending}", tmp_path / "out.png", *words)
+        assert ended.code == 0, ended.err
+        made = read_picture(tmp_path / "out.png").pixels
+        expected = np.broadcast_to(color, (4 * scale, 5 * scale, len(color)))
+        np.testing.assert_allclose(made, expected, rtol=0, atol=1)
+
+
+def test_in_place_and_jpeg_and_notes(plain, tmp_path, command):
+    path = tmp_path / "a.tif"
+    write_picture(path, Picture(np.full((4, 5, 3), 40_000, np.uint16), b"profile"))
+    assert command(path, path, "--weights", plain).code == 0
+    picture = read_picture(path)
+    assert picture.pixels.shape == (12, 15, 3) and picture.profile == b"profile"
+    ended = command(path, tmp_path / "a.JPEG", "--weights", plain, "--scale", 2)
+    assert ended.out.endswith("30 x 24 pixels; 8 bits, as JPEG has no more\n"), ended.err
+    assert Image.open(tmp_path / "a.JPEG").format == "JPEG"
+    frames = [Image.new("L", (3, 2), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    ended = command(tmp_path / "a.gif", tmp_path / "b.png", "--weights", plain)
+    assert ended.out.endswith("9 x 6 pixels; the first of 2 frames\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.JPEG", "a.gif", "a.tif", "b.png"]
+
+
+def test_weights_of_the_authors_and_a_file_of_ours(trained, tmp_path, command):
+    params = network()
+    columns = {}
+    for i in (1, 2, 3):
+        kernel = np.asarray(params[f"conv{i}"]["kernel"])  # [f, f, in, out]
+        area = kernel.shape[0] ** 2
+        patches = kernel.transpose(2, 1, 0, 3).reshape(kernel.shape[2], area, kernel.shape[3])
+        columns[f"weights_conv{i}"] = {1: patches[0], 2: patches, 3: patches[..., 0]}[i]
+        columns[f"biases_conv{i}"] = np.asarray(params[f"conv{i}"]["bias"])[:, None]
+    scipy.io.savemat(tmp_path / "x3.mat", columns)
+    write_picture(tmp_path / "in.png", Picture(noise(np.uint8, 1, (5, 6))))
+    made = []
+    for weights in (trained, trained / "weights-x3.safetensors", tmp_path / "x3.mat"):
+        assert command(tmp_path / "in.png", tmp_path / "out.png", "--weights", weights).code == 0
+        made.append((tmp_path / "out.png").read_bytes())
+    assert made[0] == made[1] == made[2]
+
+
+def test_weights_that_come_with_the_paper(trained, tmp_path, command, monkeypatch):
+    monkeypatch.setattr(upscale, "RESULTS", trained)
+    write_picture(tmp_path / "in.png", Picture(noise(np.uint8, 3, (5, 6))))
+    assert command(tmp_path / "in.png", tmp_path / "out.png").code == 0
+    monkeypatch.setattr(upscale, "RESULTS", tmp_path)
+    ended = command(tmp_path / "in.png", tmp_path / "other.png", "--scale", 2)
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1
+    assert ended.err.startswith("srcnn: no weights for x2 come with the paper; name yours")
+
+
+def sound(folder):
+    path = folder / "in.png"
+    write_picture(path, Picture(noise(np.uint8, 3, (9, 8))))
+    return path.read_bytes()
+
+
+MISTAKES = {
+    "no such file": (None, "out.png", [], "in.png: there is no such file"),
+    "text": (b"hello", "out.png", [], "in.png is not an image"),
+    "empty": (b"", "out.png", [], "in.png is not an image"),
+    "truncated": (lambda d: sound(d)[:-60], "out.png", [], "in.png is not a sound image: "),
+    "header only": (lambda d: sound(d)[:40], "out.png", [], "in.png is not an image"),
+    "flipped bits": (
+        lambda d: sound(d)[:60] + bytes(20) + sound(d)[80:],
+        "out.png",
+        [],
+        "in.png is not a sound image: ",
+    ),
+    "no folder": (sound, "nowhere/out.png", [], "out.png: No such file or directory"),
+    "below a file": (sound, "in.png/out.png", [], "out.png: Not a directory"),
+    "a folder": (sound, "folder.png", [], "folder.png is a folder"),
+    "ending": (sound, "out.xyz", [], "out.xyz: a name must end in .png, .jpg"),
+    "no ending": (sound, "out", [], "out: a name must end in .png"),
+    "scale 5": (sound, "out.png", ["--scale", "5"], "invalid choice '5'"),
+    "scale 0": (sound, "out.png", ["--scale", "0"], "invalid choice '0'"),
+    "scale x": (sound, "out.png", ["--scale", "x"], "invalid choice 'x'"),
+    "option": (sound, "out.png", ["--scales", "3"], "perhaps you meant --scale"),
+    "no weights": (sound, "out.png", ["--weights", "gone"], "gone: no such file"),
+    "an empty run": (
+        sound,
+        "out.png",
+        ["--weights", "folder.png"],
+        "weights-x3.safetensors: no such",
+    ),
+    "wrong weights": (sound, "out.png", ["--weights", "in.png"], "not a sound safetensors file"),
+    "another scale": (sound, "out.png", ["--weights", "x2"], "holds weights for --scale 2, not 3"),
+    "another paper": (sound, "out.png", ["--weights", "gan"], "holds weights of gan, not of srcnn"),
+    "another network": (sound, "out.png", ["--weights", "rgb"], "does not hold an SRCNN"),
+    "half a network": (sound, "out.png", ["--weights", "half"], "does not hold an SRCNN"),
+    "no .mat": (sound, "out.png", ["--weights", "a.mat"], "a.mat: there is no such file"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_writes_nothing(mistake, plain, tmp_path, command, monkeypatch):
+    content, target, words, said = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    params, about = network(), {"paper": "srcnn", "scale": "3"}
+    save_weights(tmp_path / "x2", params, about | {"scale": "2"})
+    save_weights(tmp_path / "gan", params, about | {"paper": "gan"})
+    save_weights(tmp_path / "half", {"conv2": params["conv2"]}, about)
+    kernels = {"conv1": {"kernel": np.zeros((3, 3, 3, 3)), "bias": np.zeros(3)}}
+    save_weights(tmp_path / "rgb", kernels, about)
+    if content is not None:
+        content = content(tmp_path) if callable(content) else content
+        (tmp_path / "in.png").write_bytes(content)
+    before = sorted(tmp_path.rglob("*"))
+    ended = command("in.png", target, *(words or ["--weights", plain]))
+    assert ended.code in (1, 2) and ended.out == ""
+    assert ended.err.startswith("srcnn: ") and said in ended.err
+    assert len(ended.err.splitlines()) == 1, ended.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", [(), ("in.png",), ("in.png", "out.png", "more.png")])
+def test_how_it_is_used(words, command):
+    ended = command(*words)
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1
+
+
+def test_a_decompression_bomb_is_not_read(plain, tmp_path, command, monkeypatch):
+    sound(tmp_path)
+    for most in (50, 20):  # Pillow's warning, and its error
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        ended = command(tmp_path / "in.png", tmp_path / "out.png", "--weights", plain)
+        assert ended.code == 2 and f"more than {most} pixels" in ended.err
+
+
+def full(descriptor):
+    raise OSError(28, os.strerror(28))
+
+
+def interrupted(*args):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "module, name, fails, code, said",
+    [
+        (os, "fsync", full, 1, "cannot write .*: No space left on device"),
+        (os, "fsync", interrupted, 130, "interrupted"),
+        (upscale, "upscale", interrupted, 130, "interrupted"),
+    ],
+)
+def test_what_was_there_survives(
+    module, name, fails, code, said, plain, tmp_path, command, monkeypatch
+):
+    before = sound(tmp_path)
+    monkeypatch.setattr(module, name, fails)
+    ended = command(tmp_path / "in.png", tmp_path / "in.png", "--weights", plain)
+    assert ended.code == code and len(ended.err.splitlines()) == 1
+    assert re.fullmatch(f"srcnn: {said}\n", ended.err)
+    assert (tmp_path / "in.png").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "in.png"]
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(
+    plain, tmp_path, command, monkeypatch
+):
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    sound(tmp_path)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    monkeypatch.setattr(upscale, "upscale", None)
+    ended = command(tmp_path / "in.png", closed / "out.png", "--weights", plain)
+    assert ended.code == 2 and "out.png: Permission denied" in ended.err
+
+
+def test_help_answers_without_jax():
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
+        "from lib.run.cli import main\n"
+        "main('experiments.srcnn', ['upscale', '--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for words in ("IN OUT", "--scale {2,3,4}", "--weights PATH"):
+        assert words in done.stdout
+    assert done.stdout.endswith("False False\n")
+
+
+def test_the_paper_lists_it(capsys):
+    with pytest.raises(SystemExit):
+        main("experiments.srcnn", ["--help"])
+    assert "python -m experiments.srcnn upscale IN OUT" in capsys.readouterr().out
