@@ -36,3 +36,25 @@ def gan_smoke(tmp_path_factory):
     config = PRESETS["smoke"]
     data = load_data(config)
     return config, data, run(config, jax.random.key(0), data)
+
+
+@pytest.fixture(scope="session")
+def srcnn_smoke():
+    """`(config, data, result)` of one smoke run of the SRCNN paper, in this process."""
+    from experiments.srcnn.config import PRESETS
+    from experiments.srcnn.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)
+
+
+@pytest.fixture(scope="session")
+def vdsr_smoke():
+    """`(config, data, result)` of one smoke run of the VDSR paper, in this process."""
+    from experiments.vdsr.config import PRESETS
+    from experiments.vdsr.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)

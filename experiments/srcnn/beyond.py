@@ -45,7 +45,8 @@ def repeated(config: Config, test: dict[str, dict[str, np.ndarray]], params: Par
                     arrays["repeated_truth"] = _middle(exact)
         metrics[f"repeated_gain_x{factor}"] = gains.mean(axis=1).tolist()
     first, last = (metrics[f"repeated_gain_x{2**n}"] for n in (DOUBLINGS[0], DOUBLINGS[-1]))
-    metrics["repeated_gain_kept"] = [end / start for start, end in zip(first, last, strict=True)]
+    pairs = zip(first, last, strict=True)
+    metrics["repeated_gain_kept"] = [end / start if start else np.nan for start, end in pairs]
     return Result(metrics, arrays=arrays)
 
 

@@ -123,9 +123,11 @@ class Config:
         for scale in (*self.scales, self.compared_scale):
             if scale not in SCALES:
                 raise ValueError(f"scales are 2, 3 and 4, not {scale}")
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError("--scales must be different")
         if self.compared_scale not in self.scales or 2 not in self.scales:
             raise ValueError("--scales must have 2 (which is repeated) and --compared-scale")
-        for name in (self.sizes, *self.compared):
+        for name in (self.sizes, *self.compared, self.colors.sizes):
             sizes = sizes_of(name)
             if len(sizes) != len(self.widths) + 1:
                 raise ValueError(

@@ -12,6 +12,7 @@ from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.training import train_network, upscaler
 from lib.data import load
 from lib.data.super_resolution import Pair, pair, patches
+from lib.errors import UserError
 from lib.metrics.super_resolution import mean_psnr, mean_quality
 from lib.run.loop import member
 from lib.run.result import Result
@@ -37,8 +38,13 @@ def load_data(config: Config, data_dir: Path | None = None) -> Data:
     authors = references.load_authors(Path(config.weights).expanduser()) if config.weights else []
     train = [load(*_name_and_split(s, "train"), data_dir=data_dir) for s in config.train]
     test = [load(*_name_and_split(s, "test"), data_dir=data_dir) for s in config.test]
+    images = [image for dataset in train for image in dataset.arrays.values()]
+    if all(min(image.shape[:2]) < config.patch + max(config.scales) for image in images):
+        raise UserError(f"--patch {config.patch}: no training image is as large", 2)
+    if all(image.ndim == 2 for image in test[0].arrays.values()):
+        raise UserError(f"--test {config.test[0]}: Table 5 needs an image in colour", 2)
     return Data(
-        [image for dataset in train for image in dataset.arrays.values()],
+        images,
         {dataset.name: dict(dataset.arrays) for dataset in test},
         [dataset.describe() for dataset in train + test],
         authors,

@@ -31,8 +31,8 @@ def load_authors(folder: Path) -> list[Network]:
     Raises:
       UserError: there are none, or one is damaged.
     """
-    files = [f for f in sorted(folder.rglob("x[234].mat")) if "FSRCNN" not in f.parent.parts]
-    files = [f for f in files if not any("FSRCNN" in part for part in f.parts)]
+    files = sorted(folder.rglob("x[234].mat"))
+    files = [f for f in files if "FSRCNN" not in str(f.relative_to(folder))]
     if not files:
         raise UserError(f"--weights {folder}: holds no 9-5-5(ImageNet)/x3.mat or the like", 2)
     networks = []
@@ -66,12 +66,11 @@ def sparse_coding(
 ) -> tuple[Result, Callable[[np.ndarray], np.ndarray]]:
     """Learns the coupled dictionaries; their scores, and `upscale(bicubic [H, W, 1])`."""
     setting = config.sparse_coding
-    dictionaries = classical.learn(
-        [pair(image, scale) for image in train],
-        atoms=setting.atoms,
-        samples=setting.samples,
-        seed=0,
-    )
+    pairs = [pair(image, scale) for image in train]
+    try:
+        dictionaries = classical.learn(pairs, atoms=setting.atoms, samples=setting.samples, seed=0)
+    except ValueError as error:
+        raise UserError(f"--sparse-coding: {error}", 2) from error
 
     def upscale(bicubic):
         return classical.upscale(dictionaries, bicubic[:, :, 0], scale)[:, :, None]

@@ -12,6 +12,7 @@ import optax
 from experiments.srcnn.config import Config, sizes_of
 from lib.data.batches import shuffled_indices
 from lib.data.super_resolution import Patches, take
+from lib.errors import UserError
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop
 from lib.run.keys import purpose
@@ -132,12 +133,15 @@ def train_network(
     learner = make_learner(config, sizes, len(channels), steps)
     params = initialise(learner.init, keys, conv=True) if start is None else start
     margin = sum(size - 1 for size in sizes_of(sizes))
+    data = hardest(data, config.hardest, config.patch, margin)
+    if config.batch > len(data.corners):
+        raise UserError(f"--batch {config.batch}: there are {len(data.corners)} sub-images only", 2)
     return train(
         name,
         jax.vmap(lambda p: init_state(p, learner.tx))(params),
         learner.step,
         keys,
-        (hardest(data, config.hardest, config.patch, margin), jnp.asarray(channels)),
+        (data, jnp.asarray(channels)),
         steps=steps,
         every=min(config.chunk, steps),
         score_every=min(config.every, steps),

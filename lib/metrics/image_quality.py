@@ -18,6 +18,7 @@ MS_SSIM_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
 """The shortest side, in pixels, of an image that has an MS-SSIM."""
 
 
+@jax.jit
 def psnr(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.Array:
     """Peak signal-to-noise ratio `10 log10(peak^2 / MSE)` in dB, a scalar; inf between equals.
 
@@ -29,6 +30,7 @@ def psnr(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.
     return 10 * jnp.log10(peak**2 / jnp.mean(error**2))
 
 
+@jax.jit
 def ssim(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.Array:
     """Structural similarity (Wang et al. 2004, IEEE TIP 13(4), eqs. 13, 17), a scalar in [-1, 1].
 
@@ -46,6 +48,7 @@ def ssim(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.
     return _mean(luminance * contrast_structure)
 
 
+@jax.jit
 def ms_ssim(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.Array:
     """Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003, eq. 7), a scalar in [0, 1].
 
@@ -74,6 +77,7 @@ def ms_ssim(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> j
     return similarity
 
 
+@jax.jit
 def ms_ssim_metrix(image: jax.Array, reference: jax.Array, *, peak: float = 255.0) -> jax.Array:
     """MS-SSIM as the package MeTriX MuX 1.1 computes it, a scalar in [0, 1]: SRCNN's "MSSSIM".
 
@@ -105,13 +109,13 @@ def ms_ssim_metrix(image: jax.Array, reference: jax.Array, *, peak: float = 255.
 def _ssim_maps(x: jax.Array, y: jax.Array, peak: float) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Luminance l, contrast times structure c s, and contrast c: eqs. 6, 9, 10 with C3 = C2 / 2."""
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
-    # A second moment less a squared mean cancels where the mean is large. Variances do not see a
-    # common offset: without it, float32 is enough.
-    offset = jnp.mean(y)
-    x, y = x - offset, y - offset
+    # A second moment less a squared mean cancels where the mean is large. Neither variance nor
+    # covariance sees an image's mean: without it, float32 is enough.
+    offset_x, offset_y = jnp.mean(x), jnp.mean(y)
+    x, y = x - offset_x, y - offset_y
     mean_x, mean_y, xx, yy, xy = _blur(jnp.stack([x, y, x * x, y * y, x * y]))
     var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
-    mean_x, mean_y = mean_x + offset, mean_y + offset
+    mean_x, mean_y = mean_x + offset_x, mean_y + offset_y
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     both = var_x + var_y + c2
     deviations = jnp.sqrt(jnp.maximum(var_x, 0) * jnp.maximum(var_y, 0))

@@ -125,7 +125,7 @@ def _backward(pads, saved, g):
     to_x = conv(g, jnp.flip(kernel, (0, 1)).swapaxes(2, 3), full)
     # Each weight gets its input correlated with its output: the examples are what is summed over.
     if d <= 4 and d < c and h <= g.shape[1] and w <= g.shape[2]:
-        # So few output channels are little to vectorise over: 6 to 9 times slower than correlating
+        # So few output channels are little to vectorise over: 5 to 8 times slower than correlating
         # the other way round, which has `c` of them and finds the kernel flipped.
         to_kernel = conv(g.transpose(3, 1, 2, 0), x.transpose(1, 2, 0, 3), full)
         return to_x, jnp.flip(to_kernel, (1, 2)).transpose(1, 2, 3, 0)
@@ -143,7 +143,7 @@ def _lax_conv(x, kernel, pads):
 def _to_one_channel(x, kernel, pads):
     """A convolution to one channel: a matrix product to one map a tap, then the shifted maps' sum.
 
-    1.8 to 3 times faster than the convolution, which would vectorise over output channels.
+    1.7 to 3 times faster than the convolution, which would vectorise over output channels.
     """
     kh, kw, c, _ = kernel.shape
     maps = jnp.einsum(

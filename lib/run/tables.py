@@ -58,7 +58,7 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
 
 
 def _claims(paper: Paper, name: str) -> str:
-    """The table of the record `name`, a preset or, with what was run only, a variant of one."""
+    """The table of the record `name`, without the claims about data that it does not use."""
     record = paper.records().get(name)
     if record is None:
         data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
@@ -71,7 +71,7 @@ def _claims(paper: Paper, name: str) -> str:
         f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min {since}; "
         f"`{record['command']}`. [Record](results/{name}.json)."
     )
-    rows = [row for row in record["claims"] if name in PRESETS or row["ours"] is not None]
+    rows = [row for row in record["claims"] if not row["why"].startswith("needs ")]
     return f"{claims_markdown(rows)}\n\n{about}"
 
 
@@ -105,14 +105,18 @@ def _quality(paper: Paper) -> str:
 
 
 def _papers(package: str) -> str:
+    """How many claims hold, of those that a preset and its variants decide: in each of them."""
     lines = ["| paper | claims that hold (laptop) | claims that hold (paper) |", "|---|---|---|"]
     for paper in all_papers(package):
         cells = []
         for preset in ("laptop", "paper"):
-            record = paper.records().get(preset)
-            rows = [r for r in record["claims"] if r["holds"] is not None] if record else []
-            held = sum(r["holds"] for r in rows)
-            cells.append(f"{held} of {len(rows)}" if record else "not run")
+            records = [r for name, r in paper.records().items() if name.split("-")[0] == preset]
+            decided: dict[str, bool] = {}
+            for row in (row for record in records for row in record["claims"]):
+                if row["holds"] is not None:
+                    decided[row["id"]] = decided.get(row["id"], True) and row["holds"]
+            held = f"{sum(decided.values())} of {len(decided)}"
+            cells.append(held if records else "not run")
         link = f"[{paper.title}](experiments/{paper.name}/README.md)"
         lines.append(f"| {link} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)
@@ -121,9 +125,8 @@ def _papers(package: str) -> str:
 def render(text: str, package: str, paper: Paper | None = None) -> str:
     """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
 
-    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`,
-    `papers`. PAPER may be left out in a paper's
-    own README.
+    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`, `papers`. PAPER may be
+    left out in a paper's own README.
     """
 
     def fill(match: re.Match) -> str:

@@ -1,0 +1,659 @@
+"""SRCNN's experiment: what its config refuses, how it trains, what it measures."""
+
+import dataclasses
+import json
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.io
+
+from experiments.srcnn import ablations, beyond, claims, experiment, references, training
+from experiments.srcnn.config import PRESETS, Colors, Config, SparseCoding, sizes_of
+from lib.data.super_resolution import Patches, pair, patches, planes, take
+from lib.errors import UserError
+from lib.metrics.super_resolution import mean_psnr, shaved_psnr
+from lib.models.super_resolution import SRCNN
+from lib.ops.crops import centre_crop, modcrop
+from lib.ops.resize import resize
+from lib.run.keys import root_keys
+from lib.run.loop import member
+from lib.run.result import record
+from lib.run.watch import Watch
+from lib.steps.supervised import init_state
+
+SMOKE = PRESETS["smoke"]
+TINY = dataclasses.replace(SMOKE, widths=(6, 4), batch=4, patch=13, stride=13, chunk=10, every=10)
+HE = dataclasses.replace(TINY, initialiser="he")
+RNG = np.random.default_rng(0)
+
+
+def smooth(height, width, seed=0):
+    """A grey image without extremes, uint8: bicubic resizing stays well inside [0, 1]."""
+    coarse = np.random.default_rng(seed).uniform(0.35, 0.65, (height // 8 + 1, width // 8 + 1))
+    return (255 * resize(coarse, (height, width))).astype(np.uint8)
+
+
+def fresh(config, sizes="5-3-3", channels=1, seed=0):
+    return jax.jit(training.make_learner(config, sizes, channels, 10).init)(jax.random.key(seed))
+
+
+# --- Config ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"steps": 0}, "--steps must be at least 1, not 0"),
+        ({"batch": 0}, "--batch must be at least 1, not 0"),
+        ({"stride": -1}, "--stride must be at least 1, not -1"),
+        ({"every": 0}, "--every must be at least 1, not 0"),
+        ({"chunk": 0}, "--chunk must be at least 1, not 0"),
+        ({"learning_rate": -1e-4}, "--learning-rate must be at least 0, not -0.0001"),
+        ({"learning_rate": math.nan}, "--learning-rate must be at least 0, not nan"),
+        ({"last_learning_rate": -1.0}, "--last-learning-rate must be at least 0"),
+        ({"hardest": 0.0}, "--hardest must be above 0 and at most 1"),
+        ({"hardest": 1.5}, "--hardest must be above 0 and at most 1"),
+        ({"train": ()}, "--train needs at least one value"),
+        ({"test": ()}, "--test needs at least one value"),
+        ({"scales": ()}, "--scales needs at least one value"),
+        ({"scales": (2, 3, 5)}, "scales are 2, 3 and 4, not 5"),
+        ({"scales": (2, 3, 3)}, "--scales must be different"),
+        ({"scales": (3,)}, "--scales must have 2"),
+        ({"compared_scale": 4, "scales": (2, 3)}, "--scales must have 2"),
+        ({"compared_scale": 1}, "scales are 2, 3 and 4, not 1"),
+        ({"sizes": "9-4-5"}, "filter sizes are odd numbers such as 9-5-5, not '9-4-5'"),
+        ({"compared": ("9-x-5",)}, "filter sizes are odd numbers such as 9-5-5, not '9-x-5'"),
+        ({"sizes": "9-5-5-5"}, "9-5-5-5 has 4 layers, --widths says 3"),
+        ({"compared": ("9-5",)}, "9-5 has 2 layers, --widths says 3"),
+        ({"colors": Colors(sizes="9-1-1-5")}, "9-1-1-5 has 4 layers, --widths says 3"),
+        ({"patch": 16}, "--patch 16 is too small for 9-5-5 without padding"),
+        ({"colors": Colors(sizes="15-15-15")}, "--patch 33 is too small for 15-15-15"),
+        ({"compared": ("9-5-5",)}, "--sizes and --compared must name different networks"),
+        ({"compared": ("9-1-5", "9-1-5")}, "--sizes and --compared must name different"),
+        ({"widths": (64, 0)}, "--widths must be sizes above 0"),
+        ({"widths": ()}, "--widths says 1"),
+    ],
+)
+def test_an_impossible_value_is_one_line(changed, said):
+    with pytest.raises(ValueError) as caught:
+        dataclasses.replace(PRESETS["paper"], **changed)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind, changed, said",
+    [
+        (Colors, {"steps": 1}, "--steps must be at least 2, not 1"),
+        (Colors, {"sizes": "1-2-3"}, "filter sizes are odd numbers"),
+        (SparseCoding, {"atoms": 3}, "--atoms must be at least 4, not 3"),
+        (SparseCoding, {"samples": 15}, "--samples must be at least 16, not 15"),
+    ],
+)
+def test_an_impossible_nested_value_too(kind, changed, said):
+    with pytest.raises(ValueError, match=said):
+        kind(**changed)
+
+
+def test_the_smallest_patch_gives_one_pixel():
+    config = dataclasses.replace(PRESETS["paper"], patch=17)
+    net = SRCNN(sizes_of(config.sizes), config.widths)
+    x = jnp.zeros((1, 17, 17, 1))
+    assert jax.eval_shape(net.init_with_output, jax.random.key(0), x)[0].shape == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("name, sizes", [("9-5-5", (9, 5, 5)), ("1-3", (1, 3)), ("9-1-1-5", None)])
+def test_filter_sizes_are_read_from_their_name(name, sizes):
+    assert sizes_of(name) == (sizes or (9, 1, 1, 5))
+
+
+@pytest.mark.parametrize("name", ["", "9", "9-", "9--5", "9-0-5", "9-5.0-5", "nine-5-5", "-9-5-5"])
+def test_what_is_no_filter_sizes_is_refused(name):
+    with pytest.raises(ValueError, match="filter sizes are odd numbers"):
+        sizes_of(name)
+
+
+def test_the_paper_preset_is_the_papers():
+    config = PRESETS["paper"]
+    assert config == Config()
+    assert config.steps * config.batch == 8e8
+    assert (config.learning_rate, config.last_learning_rate) == (1e-4, 1e-5)
+
+
+# --- The optimiser ---------------------------------------------------------------------------
+
+PARAMS = {f"conv{i}": {"kernel": np.zeros((3, 3, 2, 4)), "bias": np.zeros(4)} for i in (1, 2, 3)}
+GRADIENTS = [
+    jax.tree.map(lambda p: RNG.normal(size=p.shape).astype(np.float32), PARAMS) for _ in range(4)
+]
+
+
+def updates_of(config, steps=10):
+    tx = training.make_optimiser(config, 3, steps)
+    state, update = tx.init(PARAMS), jax.jit(tx.update)
+    for gradients in GRADIENTS:
+        updates, state = update(gradients, state, PARAMS)
+        yield jax.device_get(updates)
+
+
+def test_sgd_is_the_papers_rule_with_another_rate_for_the_last_layer():
+    config = dataclasses.replace(
+        TINY, optimiser="sgd", schedule="constant", learning_rate=0.2, last_learning_rate=0.05
+    )
+    delta = jax.tree.map(np.zeros_like, PARAMS)
+    rates = {"conv1": 0.2, "conv2": 0.2, "conv3": 0.05}
+    for t, (gradients, updates) in enumerate(zip(GRADIENTS, updates_of(config), strict=True)):
+        for layer, rate in rates.items():
+            for name, g in gradients[layer].items():
+                delta[layer][name] = 0.9 * delta[layer][name] + rate * g
+                np.testing.assert_allclose(updates[layer][name], -delta[layer][name], rtol=1e-5)
+                if t == 0:
+                    np.testing.assert_allclose(updates[layer][name], -rate * g, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam", "muon"])
+def test_the_last_layers_rate_is_its_own_under_every_rule(optimiser):
+    config = dataclasses.replace(TINY, optimiser=optimiser, schedule="constant", learning_rate=0.1)
+    one, other = (
+        next(updates_of(dataclasses.replace(config, last_learning_rate=r))) for r in (0.1, 0.025)
+    )
+    for layer in PARAMS:
+        for name in PARAMS[layer]:
+            factor = 4 if layer == "conv3" else 1
+            np.testing.assert_allclose(one[layer][name], factor * other[layer][name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam", "muon"])
+def test_a_cosine_rises_from_zero_and_falls_to_it(optimiser):
+    config = dataclasses.replace(TINY, optimiser=optimiser, schedule="cosine")
+    sizes = [np.abs(u["conv1"]["kernel"]).max() for u in updates_of(config, steps=4)]
+    # Of 4 updates none warms up: the first has the whole rate, and the rate ends at 0.
+    assert sizes[0] > 0 and sizes[3] < sizes[0]
+    sizes = [np.abs(u["conv1"]["kernel"]).max() for u in updates_of(config, steps=20)]
+    assert sizes[0] == 0 and sizes[1] > 0
+
+
+# --- The loss --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, 0.0, 2.0)])
+def test_the_loss_is_the_sum_over_pixels_of_the_centre(weights):
+    channels = len(weights)
+    learner = training.make_learner(TINY, "5-3-3", channels, 10)
+    params = jax.tree.map(jnp.zeros_like, fresh(TINY, channels=channels))
+    params["conv3"]["bias"] = jnp.full(channels, 0.25)  # the output everywhere
+    truth = RNG.integers(0, 256, (4, 13, 13, channels), np.uint8)
+    corners = np.stack([np.arange(4), np.zeros(4), np.zeros(4)], axis=1).astype(np.int32)
+    data = Patches(jnp.zeros(truth.shape), jnp.asarray(truth), jnp.asarray(corners))
+    state = init_state(params, learner.tx)
+    _, metrics = jax.jit(learner.step)(state, (data, jnp.array(weights)), jax.random.key(1), 0)
+    error = (0.25 - truth[:, 4:9, 4:9] / 255) ** 2  # 13 - (4 + 2 + 2) = 5 pixels a side
+    wanted = (error * np.array(weights)).sum(axis=(1, 2, 3)).mean()
+    assert float(metrics["loss"]) == pytest.approx(wanted, rel=1e-5)
+    assert float(metrics["mse"]) == pytest.approx(error.mean(), rel=1e-5)
+
+
+# --- The hardest patches ---------------------------------------------------------------------
+
+
+def with_errors(errors, size=9, margin=4, outside=0.0):
+    """Patches, an image each: bicubic is wrong by `errors` in the middle, by `outside` around it."""
+    bicubic = np.full((len(errors), size, size, 1), outside, np.float32)
+    m = margin // 2
+    bicubic[:, m:-m, m:-m] = np.reshape(errors, (-1, 1, 1, 1))
+    corners = np.zeros((len(errors), 3), np.int32)
+    corners[:, 0] = np.arange(len(errors))
+    truth = np.zeros(bicubic.shape, np.uint8)
+    return Patches(*map(jnp.asarray, (bicubic, truth, corners)))
+
+
+@pytest.mark.parametrize(
+    "fraction, kept",
+    [(0.5, [1, 3, 4]), (1 / 3, [1, 4]), (0.01, [4]), (0.9, [0, 1, 3, 4, 5]), (1, range(6))],
+)
+def test_the_hardest_patches_are_kept_in_their_order(fraction, kept):
+    data = with_errors([0.1, -0.5, 0.0, 0.3, 0.9, 0.2])
+    found = training.hardest(data, fraction, 9, 4)
+    np.testing.assert_array_equal(found.corners, data.corners[np.array(list(kept))])
+    assert found.bicubic is data.bicubic and found.truth is data.truth
+    assert fraction < 1 or found is data
+
+
+def test_only_what_the_network_answers_for_counts():
+    inside = with_errors([0.2, 0.3])
+    outside = with_errors([0.0], outside=0.9)
+    data = Patches(
+        *(jnp.concatenate([a, b]) for a, b in zip(inside, outside, strict=True))
+    )._replace(corners=jnp.array([[2, 0, 0], [0, 0, 0], [1, 0, 0]], jnp.int32))
+    found = training.hardest(data, 0.5, 9, 4)
+    np.testing.assert_array_equal(found.corners, [[0, 0, 0], [1, 0, 0]])
+
+
+def test_more_patches_than_are_looked_at_together_are_ranked_together():
+    image = np.zeros((1, 70, 70, 1), np.float32)
+    image[0, 65, 40] = 1.0  # among the last patches
+    image[0, 3, 5] = 0.5
+    corners = patches([pair(smooth(70, 70), 2)], size=3, stride=1).corners
+    assert len(corners) > 4096
+    data = Patches(jnp.asarray(image), jnp.zeros(image.shape, jnp.uint8), corners)
+    found = training.hardest(data, 18 / len(corners), 3, 0)
+    wanted = [[0, y + i, x + j] for y, x in ((1, 3), (63, 38)) for i in range(3) for j in range(3)]
+    np.testing.assert_array_equal(found.corners, wanted)
+
+
+# --- Starting as the identity ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes, channels", [("5-3-3", 1), ("5-3-3", 3), ("9-1-3", 1)])
+def test_with_an_identity_path_alone_the_output_is_the_centre_of_the_input(sizes, channels):
+    params = training.with_identity_path(fresh(HE, sizes, channels), others=0.0)
+    image = RNG.random((2, 13, 13, channels), np.float32)
+    net = SRCNN(sizes_of(sizes), HE.widths, channels)
+    output = jax.jit(net.apply)({"params": params}, image)
+    np.testing.assert_array_equal(output, centre_crop(image, output.shape[1]))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_identity_start_is_near_the_input_and_hes_is_not(channels):
+    image = np.stack([smooth(30, 30, seed=s) for s in range(3)], axis=2)[..., :channels]
+    image = image / np.float32(255)
+    upscale = training.upscaler((5, 3, 3), TINY.widths, channels)
+    near, far = (
+        float(jnp.sqrt(jnp.square(upscale(fresh(c, channels=channels), image) - image).mean()))
+        for c in (TINY, HE)
+    )
+    assert near < 0.15 and near < far / 2
+
+
+def test_the_identity_path_leaves_the_other_filters_as_they_were():
+    params = fresh(HE)
+    made = training.with_identity_path(params, others=0.5)
+    for name in ("conv1", "conv2"):
+        np.testing.assert_array_equal(
+            made[name]["kernel"][..., 1:], params[name]["kernel"][..., 1:]
+        )
+        assert np.count_nonzero(made[name]["kernel"][..., 0]) == 1
+    last, before = made["conv3"]["kernel"], params["conv3"]["kernel"]
+    np.testing.assert_array_equal(last[:, :, 1:], 0.5 * before[:, :, 1:])
+
+
+# --- Training --------------------------------------------------------------------------------
+
+FEW = patches([pair(smooth(39, 39), 3)], size=13, stride=13)
+"""Nine patches."""
+
+
+def trained(config, data=FEW, steps=100, seeds=(0,), name="few", **options):
+    keys = root_keys(seeds)
+    return training.train_network(
+        name, config, data, keys, Watch(), sizes="5-3-3", steps=steps, **options
+    )
+
+
+def test_few_patches_are_learned_by_heart():
+    texture = (255 * resize(RNG.random((13, 13)), (27, 27)).clip(0, 1)).astype(np.uint8)
+    data = patches([pair(texture, 3)], size=13, stride=13)
+    config = dataclasses.replace(HE, batch=4, widths=(24, 12), chunk=100, every=100)
+    losses = [row["loss"][0] for row in trained(config, data, steps=300).history]
+    bicubic, truth = (centre_crop(x, 5) for x in take(data, jnp.arange(4), 13))
+    of_bicubic = float(jnp.square(bicubic - truth).sum(axis=(1, 2, 3)).mean())
+    assert losses[0] > of_bicubic > 10 * losses[-1], (losses, of_bicubic)
+
+
+def test_the_step_is_compiled_once_for_all_phases_seeds_and_chunks(monkeypatch):
+    chex.clear_trace_counter()
+    config = dataclasses.replace(TINY, augment=True, hardest=1.0)
+    learner = training.make_learner(config, "5-3-3", 3, 20)
+    assert training.make_learner(config, "5-3-3", 3, 20) is learner
+    counted = learner._replace(step=chex.assert_max_traces(learner.step, n=1))
+    monkeypatch.setattr(training, "make_learner", lambda *about: counted)
+    data = patches([pair(smooth(39, 39), 3, "ycbcr")], size=13, stride=13)
+    one = trained(config, data, 20, (0, 1), channels=(1.0, 0.0, 0.0))
+    assert len(one.history) == 2
+    two = trained(config, data, 20, channels=(1.0, 1.0, 1.0), start=first_of(one.state.params))
+    assert len(two.history) == 2
+
+
+def first_of(stacked):
+    return jax.tree.map(lambda x: x[:1], stacked)
+
+
+def test_seeds_differ_the_same_seed_does_not_and_the_name_counts():
+    two = trained(TINY, steps=10, seeds=(0, 1)).state.params
+    again = trained(TINY, steps=10, seeds=(1,)).state.params
+    chex.assert_trees_all_equal(member(two, 1), member(again, 0))
+    other = trained(TINY, steps=10, seeds=(1,), name="other").state.params
+    kernels = [np.asarray(p["conv1"]["kernel"]) for p in (two, other)]
+    assert not np.array_equal(kernels[0][0], kernels[0][1])
+    assert not np.array_equal(kernels[0][1], kernels[1][0])
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "muon"])
+def test_channels_that_do_not_count_leave_their_filters_alone(optimiser):
+    rates = {"learning_rate": 1e-3, "last_learning_rate": 1e-3} if optimiser == "sgd" else {}
+    config = dataclasses.replace(TINY, optimiser=optimiser, schedule="constant", **rates)
+    color = np.stack([smooth(39, 39, seed=s) for s in range(3)], axis=2)
+    data = patches([pair(color, 3, "ycbcr")], size=13, stride=13)
+    learner = training.make_learner(config, "5-3-3", 3, 10)
+    before = jax.jit(jax.vmap(learner.init))(root_keys((0,)))["conv3"]
+    for strategy, counted, others in (
+        ("y_pretrained", [0], [1, 2]),
+        ("cbcr_pretrained", [1, 2], [0]),
+    ):
+        alone, together = ablations.STRATEGIES[strategy][1]
+        assert [i for i, weight in enumerate(alone) if weight] == counted
+        assert together == (1.0, 1.0, 1.0)
+        after = trained(config, data, 10, channels=alone).state.params["conv3"]
+        for name in ("kernel", "bias"):
+            np.testing.assert_array_equal(after[name][..., others], before[name][..., others])
+            for channel in counted:
+                assert np.any(after[name][..., channel] != before[name][..., channel])
+
+
+def test_augmenting_turns_patches_and_does_not_choose_others():
+    config = dataclasses.replace(TINY, patch=12, stride=12, batch=1)
+    configs = [dataclasses.replace(config, augment=a) for a in (False, True)]
+    flat = [np.full((12, 12), level, np.uint8) for level in (90, 150)]  # all turns are one
+    for images, alike in ((flat, True), ([smooth(12, 12, seed=s) for s in (0, 1)], False)):
+        data = patches([pair(x, 2) for x in images], size=12, stride=12)
+        one, other = (trained(c, data, 10).history[0]["loss"][0] for c in configs)
+        assert (one == pytest.approx(other, rel=1e-3)) == alike
+
+
+def test_bfloat16_trains_too_and_keeps_its_parameters_in_float32():
+    found = trained(dataclasses.replace(TINY, precision="bfloat16"), steps=10)
+    assert all(p.dtype == jnp.float32 for p in jax.tree.leaves(found.state.params))
+    assert np.isfinite(found.history[-1]["loss"]).all()
+
+
+# --- Beyond the paper ------------------------------------------------------------------------
+
+
+def stacked(*trees):
+    return jax.tree.map(lambda *xs: jnp.stack(xs), *trees)
+
+
+def test_the_identity_gains_by_doubling_what_bicubic_by_steps_gains():
+    config, same = HE, training.with_identity_path(fresh(HE), others=0.0)
+    doubled = jax.tree.map(lambda x: x, same)
+    doubled["conv3"] = {**same["conv3"], "bias": same["conv3"]["bias"] + 0.05}
+    image = smooth(70, 64)
+    result = beyond.repeated(config, {"set": {"image": image}}, stacked(same, doubled))
+    truth = modcrop(planes(image), 16)
+    exact = truth / np.float32(255)
+    for doublings, factor in enumerate((2, 4, 8, 16), start=1):
+        small = resize(exact, (64 // factor, 64 // factor))
+        at_once, steps = resize(small, (64, 64)), small
+        for _ in range(doublings):
+            steps = resize(steps, (2 * steps.shape[0], 2 * steps.shape[1]))
+        wanted = shaved_psnr(steps, truth, factor) - shaved_psnr(at_once, truth, factor)
+        gain, worse = result.metrics[f"repeated_gain_x{factor}"]
+        assert gain == pytest.approx(float(wanted), abs=1e-3)
+        assert worse < gain - 1, "a brighter image at every doubling"
+        np.testing.assert_allclose(result.arrays[f"repeated_x{factor}"], steps[..., 0], atol=1e-5)
+    np.testing.assert_array_equal(result.arrays["repeated_truth"], exact[..., 0])
+    kept, lost = result.metrics["repeated_gain_kept"]
+    assert math.isnan(kept), "of no gain nothing can be kept"
+    last, first = (result.metrics[f"repeated_gain_x{n}"][1] for n in (16, 2))
+    assert lost == pytest.approx(last / first)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_twins_differ_and_shrink_alike(scale):
+    config = dataclasses.replace(TINY, compared_scale=scale, scales=(2, 3, 4))
+    params = stacked(fresh(config))
+    image = RNG.integers(0, 256, (110, 100), np.uint8)
+    result = beyond.ill_posed(config, {"set": {"image": image}}, params)
+    a, b = result.arrays["twin_a"], result.arrays["twin_b"]
+    assert a.shape == b.shape == (96, 96)
+    assert min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) <= 1
+    np.testing.assert_allclose(a, 0.2 + 0.6 * image[7:103, 2:98] / 255, atol=1e-12)
+    smalls = [resize(x, (96 // scale, 96 // scale)) for x in (a, b)]
+    np.testing.assert_allclose(*smalls, atol=1e-12)
+    np.testing.assert_allclose(result.arrays["twin_small"], smalls[0], atol=1e-12)
+    assert result.metrics["twins_shrunk_differ"][0] < 1e-9
+    (differ,) = result.metrics["twins_differ"]
+    assert differ == pytest.approx(255 * np.sqrt(((a - b) ** 2).mean())) and differ > 10
+    bicubic = resize(smalls[0].astype(np.float32)[..., None], (96, 96))
+    answer = training.upscaler((5, 3, 3), config.widths)(member(params, 0), bicubic)
+    np.testing.assert_allclose(result.arrays["twin_answer"], answer[..., 0], atol=1e-5)
+
+
+# --- Colour ----------------------------------------------------------------------------------
+
+
+def test_with_y_alone_colours_are_bicubic():
+    image = np.stack([smooth(36, 36, seed=s) for s in range(3)], axis=2)
+    y, both = (
+        ablations._color_psnr(image, 3, lambda bicubic: bicubic, which) for which in ("y", "ycbcr")
+    )
+    assert y == both
+    made = pair(image, 3, "ycbcr")
+    for i, channel in enumerate(("y", "cb", "cr")):
+        wanted = shaved_psnr(made.bicubic[..., i], made.truth[..., i], 3)
+        assert y[channel] == pytest.approx(float(wanted))
+    brighter = ablations._color_psnr(image, 3, lambda bicubic: bicubic + 0.1, "y")
+    assert brighter["y"] < y["y"] - 5 and brighter["rgb"] < y["rgb"] - 5
+    assert (brighter["cb"], brighter["cr"]) == (y["cb"], y["cr"])
+
+
+def test_rgb_is_scored_as_rgb_and_by_its_channels():
+    image = np.stack([smooth(36, 36, seed=s) for s in range(3)], axis=2)
+    found = ablations._color_psnr(image, 3, lambda bicubic: bicubic, "rgb")
+    made = pair(image, 3, "rgb")
+    assert found["rgb"] == pytest.approx(float(shaved_psnr(made.bicubic, made.truth, 3)))
+    y = ablations._color_psnr(image, 3, lambda bicubic: bicubic, "ycbcr")
+    for channel in ("y", "cb", "cr"):
+        assert found[channel] == pytest.approx(y[channel], abs=1.5)
+
+
+# --- Data ------------------------------------------------------------------------------------
+
+
+def test_a_set_is_named_with_the_part_that_is_wanted(monkeypatch):
+    assert experiment._name_and_split("t91", "train") == ("t91", "train")
+    assert experiment._name_and_split("photographs[:3]", "test") == ("photographs", "test[:3]")
+
+
+def save_network(path, sizes=(3, 1, 3), widths=(2, 2)):
+    """A network of the authors' kind that changes nothing."""
+    (f1, f2, f3), (n1, n2) = sizes, widths
+    arrays = {
+        "weights_conv1": np.zeros((f1 * f1, n1)),
+        "weights_conv2": np.zeros((n1, f2 * f2, n2)),
+        "weights_conv3": np.zeros((n2, f3 * f3)),
+    }
+    arrays["weights_conv1"][f1 * f1 // 2, 0] = arrays["weights_conv2"][0, f2 * f2 // 2, 0] = 1
+    arrays["weights_conv3"][0, f3 * f3 // 2] = 1
+    arrays |= {f"biases_conv{i}": np.zeros((n, 1)) for i, n in enumerate((n1, n2, 1), start=1)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, arrays)
+
+
+@pytest.fixture
+def authors(tmp_path):
+    """A folder as the authors' archives make one."""
+    for scale in (2, 3):
+        save_network(tmp_path / "model" / "9-5-5(ImageNet)" / f"x{scale}.mat")
+    save_network(tmp_path / "model" / "9-1-5(91 images)" / "x3.mat", (5, 3, 3))
+    (tmp_path / "FSRCNN" / "FSRCNN-s").mkdir(parents=True)
+    (tmp_path / "FSRCNN" / "FSRCNN-s" / "x3.mat").write_text("another paper's")
+    return tmp_path
+
+
+def test_the_authors_networks_are_loaded_and_scored_beside_ours(authors, srcnn_smoke):
+    config = dataclasses.replace(SMOKE, train=("photographs[:1]",), weights=str(authors))
+    data = experiment.load_data(config)
+    assert [(net.name, net.scale) for net in data.authors] == [
+        ("9-1-5(91 images)", 3),
+        ("9-5-5(ImageNet)", 2),
+        ("9-5-5(ImageNet)", 3),
+    ]
+    names = {f"authors {net.name}" for net in data.authors if net.scale == 3}
+    found = references.scores(data.authors, experiment.tests_of(data, 3), 3).metrics
+    measures = ("psnr", "ssim", "ms_ssim", "ifc")
+    assert found.keys() == {
+        f"{name}_{m}_photographs_x3" for name in (*names, "bicubic") for m in measures
+    }
+    for measure in measures:  # they change nothing, and so are bicubic
+        (wanted,) = found[f"bicubic_{measure}_photographs_x3"]
+        for name in names:
+            (value,) = found[f"{name}_{measure}_photographs_x3"]
+            assert value == pytest.approx(wanted, rel=1e-3)
+
+
+def test_a_folder_without_the_authors_weights_is_one_line(tmp_path):
+    (tmp_path / "FSRCNN").mkdir()
+    save_network(tmp_path / "FSRCNN" / "x3.mat")
+    for folder in (tmp_path, tmp_path / "missing"):
+        config = dataclasses.replace(SMOKE, weights=str(folder))
+        with pytest.raises(UserError, match="holds no 9-5-5") as caught:
+            experiment.load_data(config)
+        assert str(folder) in str(caught.value) and caught.value.code == 2
+
+
+def test_damaged_weights_of_the_authors_are_named(authors):
+    path = authors / "model" / "9-5-5(ImageNet)" / "x2.mat"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match="x2.mat is not an SRCNN"):
+        experiment.load_data(dataclasses.replace(SMOKE, weights=str(authors)))
+
+
+def test_a_learning_curve_crosses_at_its_first_row_above():
+    rows = [
+        {"step": 1},
+        {"step": 2, "psnr": [29.0, 31.0]},
+        {"step": 3},
+        {"step": 4, "psnr": [30.5, 29.0]},
+        {"step": 8, "psnr": [30.0, 32.0]},
+    ]
+    assert experiment._crossing(rows, 0, 30.0) == 0.5
+    assert experiment._crossing(rows, 1, 30.0) == 0.25
+    assert experiment._crossing(rows, 0, 31.0) == 1
+
+
+# --- The whole, on one smoke run -------------------------------------------------------------
+
+
+def only(result, name):
+    (value,) = result.metrics[name]
+    return value
+
+
+def test_every_claim_has_its_metric(srcnn_smoke):
+    result = srcnn_smoke[2]
+    known = {claim.id for claim in claims.CLAIMS}
+    assert len(known) == len(claims.CLAIMS)
+    for preset in ("laptop", "paper"):
+        config = PRESETS[preset]
+        made = set(result.metrics) | {f"gain_over_{sizes}" for sizes in config.compared}
+        for claim in claims.CLAIMS:
+            if claim.dataset in ("photographs", None):
+                assert claim.metric in made, claim.id
+            elif not claim.metric.startswith("authors "):
+                # The paper preset's set and scales instead of the smoke's.
+                assert "set5" in config.test or preset == "laptop"
+                name = claim.metric.replace("set5", "photographs").replace("_x4", "_x3")
+                assert name in made, claim.id
+
+
+def test_the_authors_claims_name_what_their_folders_are_called():
+    network = {}
+    for claim in claims.AUTHORS:
+        name, measure, dataset, scale = claim.metric.removeprefix("authors ").rsplit("_", 3)
+        if measure == "ssim" and name.endswith("_ms"):
+            name, measure = name.removesuffix("_ms"), "ms_ssim"
+        assert dataset == "set5" and scale in ("x2", "x3", "x4")
+        assert measure in ("psnr", "ssim", "ms_ssim", "ifc")
+        network.setdefault(name, set()).add(scale)
+    assert set(network) == {
+        "9-5-5(ImageNet)",
+        "9-3-5(ImageNet)",
+        "9-1-5(ImageNet)",
+        "9-1-5(91 images)",
+    }
+
+
+def test_a_record_of_the_smoke_run_is_json_and_decides_nothing(srcnn_smoke):
+    config, _, result = srcnn_smoke
+    made = record(
+        result,
+        paper="srcnn",
+        preset="smoke",
+        config=config,
+        seeds=(0,),
+        claims=claims.CLAIMS,
+        device="cpu",
+        seconds={},
+        command="",
+    )
+    json.dumps(made, allow_nan=False)
+    assert [d["split"] for d in made["data"]] == ["train[:3]", "test[:1]"]
+    assert all(row["holds"] is None for row in made["claims"])
+
+
+def test_gains_are_differences_of_what_is_reported(srcnn_smoke):
+    result = srcnn_smoke[2]
+    for scale in (2, 3):
+        ours, bicubic = (
+            only(result, f"{who}_psnr_photographs_x{scale}") for who in ("ours", "bicubic")
+        )
+        assert only(result, f"gain_photographs_x{scale}") == pytest.approx(ours - bicubic)
+    for name, larger, smaller in (
+        ("gain_over_sparse", "ours_psnr_photographs_x3", "sparse_psnr_photographs_x3"),
+        ("gain_over_5-1-3", "psnr_5-3-3", "psnr_5-1-3"),
+        ("color_y_over_ycbcr", "color_y_y", "color_ycbcr_y"),
+        ("color_rgb_over_y", "color_rgb_rgb", "color_y_rgb"),
+    ):
+        assert only(result, name) == pytest.approx(only(result, larger) - only(result, smaller))
+    assert only(result, "psnr_5-3-3") == pytest.approx(only(result, "ours_psnr_photographs_x3"))
+    # The x2 network doubled once is the x2 network; its images are cut to multiples of 16 here.
+    assert only(result, "repeated_gain_x2") == pytest.approx(
+        only(result, "gain_photographs_x2"), abs=0.02
+    )
+    assert only(result, "repeated_gain_kept") == pytest.approx(
+        only(result, "repeated_gain_x16") / only(result, "repeated_gain_x2")
+    )
+
+
+def test_the_learning_curves_end_where_the_networks_score(srcnn_smoke):
+    config, _, result = srcnn_smoke
+    for scale in (2, 3):
+        rows = result.history[f"5-3-3-x{scale}"]
+        assert [row["step"] for row in rows if "psnr" in row] == [30, 60]
+        wanted = only(result, f"ours_psnr_photographs_x{scale}")
+        assert rows[-1]["psnr"][0] == pytest.approx(wanted, abs=1e-3)
+    assert result.history["5-1-3-x3"][-1]["psnr"][0] == pytest.approx(only(result, "psnr_5-1-3"))
+    colors = {name: rows for name, rows in result.history.items() if name.startswith("color-")}
+    for strategy, (_, phases) in ablations.STRATEGIES.items():
+        for phase in range(1, len(phases) + 1):
+            rows = colors.pop(f"color-{strategy}-{phase}")
+            assert rows[-1]["step"] == config.colors.steps // len(phases)
+    assert not colors
+
+
+def test_the_kept_weights_score_what_is_reported(srcnn_smoke):
+    config, data, result = srcnn_smoke
+    assert result.weights.keys() == {"x2", "x3"}
+    for scale in (2, 3):
+        params, about = result.weights[f"x{scale}"]
+        assert about == {
+            "paper": "srcnn",
+            "sizes": "5-3-3",
+            "scale": str(scale),
+            "trained on": "photographs[:3]",
+        }
+        assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(params))
+        upscale = training.upscaler(sizes_of(config.sizes), config.widths)
+        images = experiment.tests_of(data, scale)["photographs"].values()
+        found = mean_psnr(lambda b, p=params, f=upscale: f(p, b), images)
+        assert found == pytest.approx(only(result, f"ours_psnr_photographs_x{scale}"), abs=1e-3)
+
+
+def test_even_a_smoke_run_is_better_than_bicubic(srcnn_smoke):
+    result = srcnn_smoke[2]
+    assert only(result, "gain_photographs_x2") > 0.2 and only(result, "gain_photographs_x3") > 0
+    assert only(result, "twins_differ") > 10 and only(result, "twins_shrunk_differ") < 0.01
