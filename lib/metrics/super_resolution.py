@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lib.metrics.ifc import ifc
-from lib.metrics.image_quality import ms_ssim, psnr, ssim
+from lib.metrics.image_quality import ms_ssim_metrix, psnr, ssim
 from lib.ops.crops import shave, to_uint8
 
 
@@ -37,9 +37,9 @@ def shaved_psnr(output: jax.Array, truth: jax.Array, scale: int) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=2)
 def quality(output: jax.Array, truth: jax.Array, scale: int) -> dict[str, jax.Array]:
-    """`psnr` (dB), `ssim`, `ms_ssim` and `ifc` (bits a pixel) of one plane `[H, W]`, as above."""
+    """`psnr` (dB), `ssim`, `ms_ssim` (MeTriX MuX's) and `ifc` (bits a pixel) of one plane `[H, W]`."""
     image, reference = _comparable(output, truth, scale)
-    measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim, "ifc": ifc}
+    measures = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim_metrix, "ifc": ifc}
     return {name: measure(image, reference) for name, measure in measures.items()}
 
 

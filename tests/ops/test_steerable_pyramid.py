@@ -48,7 +48,7 @@ def test_flat_images_have_low_passes_only():
 
 
 def test_bands_are_fifth_derivatives_of_their_direction():
-    """The response's angular part is cos^5 (Simoncelli & Freeman, eq. 2), for what is passed."""
+    """The response's angular part is cos^5 (Simoncelli & Freeman), for what is passed."""
     down, across = np.meshgrid(FREQUENCY, FREQUENCY, indexing="ij")
     radius = np.hypot(down, across)
     passed = (radius > 1.2) & (radius < 2)
@@ -63,7 +63,7 @@ def test_bands_are_fifth_derivatives_of_their_direction():
 
 
 def test_a_level_loses_little_energy():
-    """|L|^2 + sum_k |B_k|^2 = 1 below pi / 2 (ibid., eq. 1): approximately, the design says.
+    """|L|^2 + sum_k |B_k|^2 = 1 below pi / 2 (ibid.): approximately, the design says.
 
     Six derivatives cos^5, turned by 30 degrees each, have 1.4766 times the energy of one on its axis.
     """
