@@ -1,17 +1,14 @@
 """Lists every paper, its claims, and whether they hold, from the committed records."""
 
-from lib.run.claims import judge
 from lib.run.paper import all_papers
 from lib.run.tables import claims_text
 
 for paper in all_papers():
     print(f"{paper.name}: {paper.title}   (python -m {paper.package})")
     records = paper.records()
-    for preset in ("laptop", "paper"):
-        record = records.get(preset)
-        data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
-        rows = record["claims"] if record else judge(paper.claims, {}, preset, data)
-        print(f"\n  {preset}" + ("" if record else ": not run"))
-        if record:
-            print("\n".join(f"    {line}" for line in claims_text(rows).splitlines()))
+    for name in [*records, *(p for p in ("laptop", "paper") if p not in records)]:
+        print(f"\n  {name}" + ("" if name in records else ": not run"))
+        if name in records:
+            lines = claims_text(records[name]["claims"]).splitlines()
+            print("\n".join(f"    {line}" for line in lines))
     print()

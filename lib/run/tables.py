@@ -58,7 +58,7 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
 
 
 def _claims(paper: Paper, name: str) -> str:
-    """The table of the record `name`, without the claims about data that it does not use."""
+    """The table of the record `name`: of a variant of a preset, no more than what it is there for."""
     record = paper.records().get(name)
     if record is None:
         data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
@@ -71,7 +71,8 @@ def _claims(paper: Paper, name: str) -> str:
         f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min {since}; "
         f"`{record['command']}`. [Record](results/{name}.json)."
     )
-    rows = [row for row in record["claims"] if not row["why"].startswith("needs ")]
+    beside = ("needs ",) if name in PRESETS else ("needs ", "decided by ", "not run")
+    rows = [row for row in record["claims"] if not row["why"].startswith(beside)]
     return f"{claims_markdown(rows)}\n\n{about}"
 
 
