@@ -91,6 +91,48 @@ def test_seconds_of_a_resumed_run_are_not_called_the_whole(monkeypatch):
     assert "3 min since it was last resumed" in render(text, "papers", paper)
 
 
+def test_a_table_leaves_out_claims_about_other_data_and_a_variants_what_it_is_not_for(monkeypatch):
+    paper = load_paper("papers.toy")
+    whys = {"kept": "at least 3", "other": "needs mnist", "later": "decided by paper"}
+    whys |= {"absent": "not run"}
+    rows = [row(statement=name, why=why) for name, why in whys.items()]
+    made = {"seeds": [0], "data": [], "device": "cpu", "seconds": {"compile": 1, "run": 1}}
+    made |= {"command": "c", "claims": rows}
+    monkeypatch.setattr(type(paper), "records", lambda self: {"smoke": made, "smoke-half": made})
+
+    def statements(name):
+        text = render(f"<!-- begin claims {name} -->\n<!-- end -->", "papers", paper)
+        return {statement for statement in whys if f"| {statement} |" in text}
+
+    assert statements("smoke") == {"kept", "later", "absent"}
+    assert statements("smoke-half") == {"kept"}
+
+
+def test_a_claim_holds_in_the_list_of_papers_if_it_does_in_every_record_that_decides_it(
+    monkeypatch,
+):
+    def made(**verdicts):
+        return {"claims": [row(id=name, holds=holds) for name, holds in verdicts.items()]}
+
+    records = {"laptop": made(a=True, b=True, c=None), "laptop-more": made(b=False, c=True)}
+    monkeypatch.setattr(type(load_paper("papers.toy")), "records", lambda self: records)
+    text = render("<!-- begin papers -->\n<!-- end -->", "papers")
+    assert "| 2 of 3 | not run |" in text
+
+
+def test_time_to_quality(tmp_path, monkeypatch):
+    paper = load_paper("papers.toy")
+    monkeypatch.setattr(type(paper), "results", tmp_path)
+    text = "<!-- begin quality -->\n<!-- end -->"
+    assert "Not run." in render(text, "papers", paper)
+    found = {"what": "dB", "levels": [31.5, 32.5], "device": "cpu", "versions": "v", "command": "c"}
+    found["seconds"] = {"ours": [12.0, 60.0], "PyTorch": [99.5, None]}
+    (tmp_path / "time_to_quality.json").write_text(json.dumps(found))
+    lines = render(text, "papers", paper).splitlines()
+    assert lines[1] == "| dB | ours, s | PyTorch, s |"
+    assert lines[3:5] == ["| 31.5 | 12.00 | 99.50 |", "| 32.5 | 60.00 | not reached |"]
+
+
 @pytest.mark.parametrize("path", readmes(), ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_committed_readme_equals_its_rendering(path):
     if not path.exists():
