@@ -25,7 +25,10 @@ def ours(row: dict[str, Any]) -> str:
     """`mean ± std unit (n)` of a claim's row."""
     if row["ours"] is None:
         return "not run" if row["why"] == "not run" else "–"
-    spread = f" ± {number(row['std'])}" if row["std"] is not None else ""
+    spread = ""
+    if row["std"] is not None:
+        small = 1e-4 <= row["std"] < 1e-3 and abs(row["ours"]) >= 1
+        spread = f" ± {row['std']:.4f}" if small else f" ± {number(row['std'])}"
     unit = f" {row['unit']}" if row["unit"] else ""
     return f"{number(row['ours'])}{spread}{unit} (n = {row['n']})"
 
