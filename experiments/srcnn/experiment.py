@@ -10,8 +10,7 @@ import numpy as np
 from experiments.srcnn import ablations, beyond, crops, references
 from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.training import train_network, upscaler
-from lib.data import load
-from lib.data.super_resolution import Pair, pair, patches
+from lib.data.super_resolution import Pair, load_sets, pair, patches
 from lib.errors import UserError
 from lib.metrics.super_resolution import mean_psnr, mean_quality
 from lib.run.loop import member
@@ -36,8 +35,8 @@ class Data(NamedTuple):
 def load_data(config: Config, data_dir: Path | None = None) -> Data:
     """The images of `config.train` and `config.test`, and the authors' networks if asked for."""
     authors = references.load_authors(Path(config.weights).expanduser()) if config.weights else []
-    train = [load(*_name_and_split(s, "train"), data_dir=data_dir) for s in config.train]
-    test = [load(*_name_and_split(s, "test"), data_dir=data_dir) for s in config.test]
+    train = load_sets(config.train, "train", data_dir)
+    test = load_sets(config.test, "test", data_dir)
     images = [image for dataset in train for image in dataset.arrays.values()]
     if all(min(image.shape[:2]) < config.patch + max(config.scales) for image in images):
         raise UserError(f"--patch {config.patch}: no training image is as large", 2)
@@ -49,11 +48,6 @@ def load_data(config: Config, data_dir: Path | None = None) -> Data:
         [dataset.describe() for dataset in train + test],
         authors,
     )
-
-
-def _name_and_split(spec: str, split: str) -> tuple[str, str]:
-    name, bracket, part = spec.partition("[")
-    return name, split + bracket + part
 
 
 def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) -> Result:

@@ -11,8 +11,8 @@ import numpy as np
 from experiments.vdsr import analyses, details
 from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.training import Params, make_patches, train_network, upscaler
-from lib.data import load, pretrained
-from lib.data.super_resolution import Pair, Patches, pair
+from lib.data import pretrained
+from lib.data.super_resolution import Pair, Patches, load_sets, pair
 from lib.metrics.image_quality import ssim
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.crops import shave, to_uint8
@@ -44,12 +44,9 @@ def load_data(config: Config, data_dir: Path | None = None) -> Data:
     """The images that `config` names, and the authors' network if it names one."""
     authors = pretrained.vdsr(Path(config.weights).expanduser()) if config.weights else None
 
-    def sets(specs, split):
-        parts = (spec.partition("[") for spec in specs)
-        return [load(name, split + "".join(rows), data_dir=data_dir) for name, *rows in parts]
-
-    train, analysed = sets(config.train, "train"), sets(config.analysed, "train")
-    test = sets(config.test, "test")
+    train = load_sets(config.train, "train", data_dir)
+    analysed = load_sets(config.analysed, "train", data_dir)
+    test = load_sets(config.test, "test", data_dir)
     about = [dataset.describe() for dataset in train + analysed + test]
     about = [words for i, words in enumerate(about) if words not in about[:i]]
     return Data(

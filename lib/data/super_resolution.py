@@ -5,12 +5,16 @@ scale, antialiased bicubic down and up again in floating point, nothing rounded 
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lib.data.dataset import Images
+from lib.data.loading import load
+from lib.errors import UserError
 from lib.ops.color import luma, rgb_to_ycbcr
 from lib.ops.crops import modcrop, to_uint8
 from lib.ops.patches import cut, dihedral, grid_corners
@@ -38,6 +42,23 @@ class Patches(NamedTuple):
     bicubic: jax.Array
     truth: jax.Array
     corners: jax.Array
+
+
+def load_sets(names: Sequence[str], split: str, data_dir: Path | None = None) -> list[Images]:
+    """Sets of images by name, each perhaps with a slice: `("t91", "photographs[:3]")`.
+
+    Raises:
+      UserError: a set is named twice, is not one of images, or cannot be had (see `lib.data.load`).
+    """
+    sets = []
+    for spec in names:
+        name, *rows = spec.partition("[")
+        if name in (known.name for known in sets):
+            raise UserError(f"{name} is named twice", 2)
+        sets.append(load(name, split + "".join(rows), data_dir=data_dir))
+        if not isinstance(sets[-1], Images):
+            raise UserError(f"{name} is not a set of photographs", 2)
+    return sets
 
 
 def planes(image: np.ndarray, which: Planes = "y") -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lib.data import DataNotFound, load, pretrained
-from lib.data.super_resolution import Patches, pair, patches, planes, take
+from lib.data.super_resolution import Patches, load_sets, pair, patches, planes, take
+from lib.errors import UserError
 from lib.metrics.super_resolution import mean_psnr
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr
@@ -21,6 +22,27 @@ RNG = np.random.default_rng(0)
 def photograph(height, width, channels=3):
     """Bytes above 0: no padding is among them."""
     return RNG.integers(1, 256, (height, width, channels)[: 3 if channels > 1 else 2], np.uint8)
+
+
+# --- Sets ------------------------------------------------------------------------------------
+
+
+def test_sets_are_named_with_the_part_that_is_wanted():
+    whole, part = load_sets(("photographs",), "test")[0], load_sets(("photographs[:2]",), "test")[0]
+    assert part.split == "test[:2]" and list(part.arrays) == list(whole.arrays)[:2]
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (("digits",), "digits is not a set of photographs"),
+        (("photographs[:1]", "photographs[1:]"), "photographs is named twice"),
+    ],
+)
+def test_a_wrong_set_is_one_line(names, message):
+    with pytest.raises(UserError, match=message) as raised:
+        load_sets(names, "train")
+    assert raised.value.code == 2
 
 
 # --- Pairs -----------------------------------------------------------------------------------

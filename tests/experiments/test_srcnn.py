@@ -453,11 +453,6 @@ def test_rgb_is_scored_as_rgb_and_by_its_channels():
 # --- Data ------------------------------------------------------------------------------------
 
 
-def test_a_set_is_named_with_the_part_that_is_wanted(monkeypatch):
-    assert experiment._name_and_split("t91", "train") == ("t91", "train")
-    assert experiment._name_and_split("photographs[:3]", "test") == ("photographs", "test[:3]")
-
-
 def save_network(path, sizes=(3, 1, 3), widths=(2, 2)):
     """A network of the authors' kind that changes nothing."""
     (f1, f2, f3), (n1, n2) = sizes, widths

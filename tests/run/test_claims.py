@@ -96,6 +96,13 @@ def test_real_data_fills_its_row():
     assert judged(data=[real("mnist"), real("digits", False)], dataset="mnist")["holds"] is True
 
 
+def test_a_part_of_the_test_set_fills_no_row():
+    part = real("set5") | {"split": "test[:2]"}
+    assert judged(data=[part], dataset="set5")["why"] == "needs set5"
+    training = real("mnist") | {"split": "train[:50000]"}
+    assert judged(data=[training, real("mnist")], dataset="mnist")["holds"] is True
+
+
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_summaries_are_numpys(n):
     values = np.random.default_rng(n).normal(100, 3, n)
