@@ -176,7 +176,7 @@ CLAIMS = (
         metric="repeated_gain_kept",
         holds_if="at most",
         target=0.25,
-        failed_because="at most 0.25: the gain fades with each doubling, with no cliff at ×16",
+        failed_because="at most 0.25: counted in dB over bicubic, there is no cliff at ×16",
     ),
     Claim(
         id="ill-posed",

@@ -115,7 +115,8 @@ def repeated(result: Result) -> Figure:
     for column, factor in enumerate(factors):
         gains = result.metrics[f"repeated_gain_x{factor}"]
         show(axes[0, column], result.arrays[f"repeated_bicubic_x{factor}"], f"bicubic ×{factor}")
-        title = f"SRCNN, {column + 1} doublings\n{np.mean(gains):+.2f} dB"
+        times = "once" if column == 0 else f"{column + 1} times"
+        title = f"SRCNN ×2 {times}\n{np.mean(gains):+.2f} dB"
         show(axes[1, column], result.arrays[f"repeated_x{factor}"], title)
     show(axes[0, 4], result.arrays["repeated_truth"], "truth")
     axes[1, 4].set_axis_off()
