@@ -32,6 +32,7 @@ def figure_1(result: Result) -> Figure:
         (level,) = result.metrics[f"{method}_psnr_{dataset}_x{scale}"]
         curve.axhline(level, color=color, ls=":", label=METHODS[method])
     curve.set(xlabel="updates", ylabel="PSNR, dB", title=f"{dataset}, ×{scale}, mean over images")
+    curve.spines[["top", "right"]].set_visible(False)
     curve.legend(loc="lower right")
     _draw_crops(axes[1], result, 0)
     return figure
@@ -116,7 +117,7 @@ def repeated(result: Result) -> Figure:
         gains = result.metrics[f"repeated_gain_x{factor}"]
         show(axes[0, column], result.arrays[f"repeated_bicubic_x{factor}"], f"bicubic ×{factor}")
         times = "once" if column == 0 else f"{column + 1} times"
-        title = f"SRCNN ×2 {times}\n{np.mean(gains):+.2f} dB"
+        title = f"SRCNN ×2, {times}\n{np.mean(gains):+.2f} dB"
         show(axes[1, column], result.arrays[f"repeated_x{factor}"], title)
     show(axes[0, 4], result.arrays["repeated_truth"], "truth")
     axes[1, 4].set_axis_off()
