@@ -29,7 +29,7 @@ from lib.run.watch import Watch
 
 SCALE, LEVELS = 3, (31.5, 32.0, 32.3, 32.5)
 STEPS = 4_000
-PEER_SECONDS = 500
+PEER_SECONDS = 300
 
 
 class Stopwatch(Watch):
