@@ -117,7 +117,8 @@ def crops(images: dict[str, np.ndarray], params: Params, upscale: Upscale) -> Re
     names = [name for name in CORNERS if name in images] or list(images)
     arrays = {}
     for n, name in enumerate(names[:3]):
-        found = pair(images[name], SCALE, "ycbcr")
+        grey = images[name].ndim == 2
+        found = pair(images[name], SCALE, "y" if grey else "ycbcr")
         y = found.bicubic[:, :, :1]
         side = min(SIDE, *y.shape[:2])
         middle = tuple((length - side) // 2 for length in y.shape[:2])
@@ -127,7 +128,8 @@ def crops(images: dict[str, np.ndarray], params: Params, upscale: Upscale) -> Re
         arrays[f"crop_{n}_truth"] = modcrop(planes(images[name], "rgb"), SCALE)[window]
         for method, output in {"bicubic": y, "ours": np.asarray(upscale(params, y))}.items():
             ycbcr = np.concatenate([output, found.bicubic[:, :, 1:]], axis=2)
-            arrays[f"crop_{n}_{method}"] = np.clip(ycbcr_to_rgb(ycbcr), 0, 1)[window]
+            rgb = np.repeat(output, 3, axis=2) if grey else ycbcr_to_rgb(ycbcr)
+            arrays[f"crop_{n}_{method}"] = np.clip(rgb, 0, 1)[window]
             psnr = shaved_psnr(output, found.truth[:, :, :1], SCALE)
             arrays[f"crop_{n}_{method}_psnr"] = np.asarray(psnr)
     return Result({}, arrays=arrays)
