@@ -29,19 +29,19 @@ from lib.run.watch import Watch
 
 SCALE, LEVELS = 3, (31.5, 32.0, 32.3, 32.5)
 STEPS = 4_000
-PEER_SECONDS = 300
+PEER_SECONDS = 240
 
 
 class Stopwatch(Watch):
     """Keeps (seconds, PSNR) of every scored chunk."""
 
     def __init__(self):
-        self.began = time.monotonic()
+        self.started = time.monotonic()
         self.curve: list[tuple[float, float]] = []
 
     def chunk(self, training, step, state, row, *, last):
         if "psnr" in row:
-            self.curve.append((time.monotonic() - self.began, row["psnr"][0]))
+            self.curve.append((time.monotonic() - self.started, row["psnr"][0]))
 
 
 def ours(config, data) -> list[tuple[float, float]]:
