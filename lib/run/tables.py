@@ -102,8 +102,12 @@ def _quality(paper: Paper) -> str:
     lines = [f"| {found['what']} | " + " | ".join(f"{name}, s" for name in names) + " |"]
     lines.append("|---" * (1 + len(names)) + "|")
     for i, level in enumerate(found["levels"]):
-        seconds = (found["seconds"][name][i] for name in names)
-        cells = ("not reached" if s is None else number(s) for s in seconds)
+        cells = (
+            f"not in {number(found['curves'][name][-1][0])}"
+            if (seconds := found["seconds"][name][i]) is None
+            else number(seconds)
+            for name in names
+        )
         lines.append(f"| {level} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + f"\n\n{found['device']}; {found['versions']}; `{found['command']}`."
 

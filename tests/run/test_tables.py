@@ -127,10 +127,11 @@ def test_time_to_quality(tmp_path, monkeypatch):
     assert "Not run." in render(text, "papers", paper)
     found = {"what": "dB", "levels": [31.5, 32.5], "device": "cpu", "versions": "v", "command": "c"}
     found["seconds"] = {"ours": [12.0, 60.0], "PyTorch": [99.5, None]}
+    found["curves"] = {"ours": [[60.0, 32.6]], "PyTorch": [[99.5, 31.6], [240.0, 31.9]]}
     (tmp_path / "time_to_quality.json").write_text(json.dumps(found))
     lines = render(text, "papers", paper).splitlines()
     assert lines[1] == "| dB | ours, s | PyTorch, s |"
-    assert lines[3:5] == ["| 31.5 | 12.00 | 99.50 |", "| 32.5 | 60.00 | not reached |"]
+    assert lines[3:5] == ["| 31.5 | 12.00 | 99.50 |", "| 32.5 | 60.00 | not in 240.0 |"]
 
 
 @pytest.mark.parametrize("path", readmes(), ids=lambda path: f"{path.parent.name}-{path.name}")
