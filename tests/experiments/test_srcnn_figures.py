@@ -162,7 +162,8 @@ def test_the_repeated_figure_shows_each_doubling_below_bicubic_at_once(srcnn_smo
     for n, factor in enumerate((2, 4, 8, 16)):
         assert f"bicubic ×{factor}" in said
         gain = result.metrics[f"repeated_gain_x{factor}"][0]
-        assert f"SRCNN, {n + 1} doublings\n{gain:+.2f} dB" in said
+        times = "once" if n == 0 else f"{n + 1} times"
+        assert f"SRCNN ×2, {times}\n{gain:+.2f} dB" in said
     truth = result.arrays["repeated_truth"]
     errors = [
         np.square(result.arrays[f"repeated_bicubic_x{f}"] - truth).mean() for f in (2, 4, 8, 16)
