@@ -4,17 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.gan.claims import CLAIMS
+from lib.run.config import at_least
 
 __all__ = ["CLAIMS", "PRESETS", "TITLE", "Config", "Ring", "Toy"]
 
 TITLE = "Generative Adversarial Nets (Goodfellow et al., 2014)"
-
-
-def _at_least(config, **bounds: float) -> None:
-    for name, bound in bounds.items():
-        value = getattr(config, name)
-        if not value >= bound:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {bound}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Ring:
     """Standard deviation of each Gaussian (paper: 0.02)."""
 
     def __post_init__(self):
-        _at_least(self, steps=5, replicas=1, unroll=1, batch=1, noise=1, hidden=1, modes=1)
+        at_least(self, steps=5, replicas=1, unroll=1, batch=1, noise=1, hidden=1, modes=1)
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Toy:
     """Adam, likewise: D must keep up with G for its gradient to be worth following."""
 
     def __post_init__(self):
-        _at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
+        at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
 
 
 @dataclass(frozen=True)
@@ -125,9 +119,9 @@ class Config:
     """Mode collapse."""
 
     def __post_init__(self):
-        _at_least(self, steps=1, batch=1, noise=1, pieces=1, every=1, learning_rate=0)
-        _at_least(self, learning_rate_decay=1, learning_rate_floor=0, momentum_epochs=2)
-        _at_least(self, parzen_samples=100, early_steps=1, classifier_steps=1)
+        at_least(self, steps=1, batch=1, noise=1, pieces=1, every=1, learning_rate=0)
+        at_least(self, learning_rate_decay=1, learning_rate_floor=0, momentum_epochs=2)
+        at_least(self, parzen_samples=100, early_steps=1, classifier_steps=1)
         for name in ("momentum", "momentum_final"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be in [0, 1)")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.srcnn.claims import CLAIMS
+from lib.run.config import at_least
 
 __all__ = ["CLAIMS", "COMMANDS", "PRESETS", "TITLE", "Colors", "Config", "SparseCoding", "sizes_of"]
 
@@ -25,13 +26,6 @@ def sizes_of(name: str) -> tuple[int, ...]:
     return sizes
 
 
-def _at_least(config, **bounds: float) -> None:
-    for name, bound in bounds.items():
-        value = getattr(config, name)
-        if not value >= bound:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {bound}, not {value}")
-
-
 @dataclass(frozen=True)
 class Colors:
     """Table 5: which channels a network is trained on."""
@@ -42,7 +36,7 @@ class Colors:
     """Filter sizes (paper: 9-1-5)."""
 
     def __post_init__(self):
-        _at_least(self, steps=2)
+        at_least(self, steps=2)
         sizes_of(self.sizes)
 
 
@@ -56,7 +50,7 @@ class SparseCoding:
     """Patches that the dictionaries are learned from (Yang et al.: 100 000)."""
 
     def __post_init__(self):
-        _at_least(self, atoms=4, samples=16)
+        at_least(self, atoms=4, samples=16)
 
 
 @dataclass(frozen=True)
@@ -113,8 +107,8 @@ class Config:
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):
-        _at_least(self, steps=1, batch=1, stride=1, every=1, chunk=1)
-        _at_least(self, learning_rate=0, last_learning_rate=0)
+        at_least(self, steps=1, batch=1, stride=1, every=1, chunk=1)
+        at_least(self, learning_rate=0, last_learning_rate=0)
         if not 0 < self.hardest <= 1:
             raise ValueError("--hardest must be above 0 and at most 1")
         for field in ("train", "test", "scales"):

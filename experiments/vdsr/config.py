@@ -4,19 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.vdsr.claims import CLAIMS
+from lib.run.config import at_least
 
 __all__ = ["CLAIMS", "PRESETS", "TITLE", "Config", "Depths", "Residual", "Scales"]
 
 TITLE = "Accurate Image Super-Resolution Using Very Deep Convolutional Networks (Kim et al., 2016)"
 
 SCALES = (2, 3, 4)
-
-
-def _at_least(config, **bounds: float) -> None:
-    for name, bound in bounds.items():
-        value = getattr(config, name)
-        if not value >= bound:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {bound}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Residual:
     """Updates of each network (paper: 9 960, which it calls 80 epochs)."""
 
     def __post_init__(self):
-        _at_least(self, depth=2, steps=8)
+        at_least(self, depth=2, steps=8)
         if len(self.learning_rates) < 2 or min(self.learning_rates) <= 0:
             raise ValueError("--residual.learning-rates must be two or more numbers above 0")
         if len(set(self.learning_rates)) < len(self.learning_rates):
@@ -48,7 +42,7 @@ class Scales:
     """Updates of the network for all scales; those for fewer have as many epochs (paper: 9 960)."""
 
     def __post_init__(self):
-        _at_least(self, depth=2, steps=3)
+        at_least(self, depth=2, steps=3)
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class Depths:
     """Updates of each network (paper: 9 960)."""
 
     def __post_init__(self):
-        _at_least(self, steps=1)
+        at_least(self, steps=1)
         if (
             len(self.depths) < 2
             or min(self.depths) < 2
@@ -126,8 +120,8 @@ class Config:
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):
-        _at_least(self, depth=2, width=1, analysed_width=1, steps=1, batch=1, patch=1, stages=1)
-        _at_least(self, every=1, chunk=1, weight_decay=0)
+        at_least(self, depth=2, width=1, analysed_width=1, steps=1, batch=1, patch=1, stages=1)
+        at_least(self, every=1, chunk=1, weight_decay=0)
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0")
