@@ -1,0 +1,160 @@
+"""What the paper asks of the networks after training, task by task."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.ntm.config import Config
+from experiments.ntm.training import costs, sample, trace
+from lib.metrics.bits import optimal_ngram
+from lib.run.keys import purpose
+from lib.run.result import Result
+
+
+class Learned(NamedTuple):
+    """A Flax module, and its parameters, one a seed."""
+
+    model: Any
+    params: list
+
+
+Trained = dict[str, Learned]
+"""By model: "feedforward", "lstm", "baseline"."""
+
+
+def example(task):
+    """One sequence of `task`, the same for every network; its longest where lengths vary."""
+    sequences = sample(task, purpose(jax.random.key(0), "example"), jnp.arange(1))
+    return jax.tree.map(lambda x: x[0], sequences)
+
+
+def shown(name: str, task, trained: Trained) -> dict[str, np.ndarray]:
+    """Arrays `<name>_<model>_<what>` of one sequence: what the first seed's networks answer and do."""
+    sequence = example(task)
+    arrays = {f"{name}_{k}": np.asarray(v) for k, v in sequence._asdict().items()}
+    for kind, learned in trained.items():
+        seen = trace(learned.model, learned.params[0], sequence)
+        keep = seen.keys() - {"output"}
+        arrays |= {f"{name}_{kind}_{k}": seen[k] for k in keep}
+    return arrays
+
+
+def copy(config: Config, task, trained: Trained) -> Result:
+    """Figures 4 to 6: sequences of one length each, up to far beyond those trained on."""
+    metrics, arrays = {}, {}
+    for length in config.copy.tested:
+        longer = replace(task, min_length=length, max_length=length)
+        metrics |= _exactness(config, f"copy_{{}}_{length}", longer, trained, length * task.bits)
+        arrays |= shown(f"copy_{length}", longer, trained)
+    return Result(metrics, arrays=arrays)
+
+
+def repeat_copy(config: Config, task, trained: Trained) -> Result:
+    """Figures 8 and 9: twice as many vectors, and twice as many repeats, as trained on."""
+    metrics, arrays = {}, {}
+    length, repeats = config.repeat_copy.length, config.repeat_copy.repeats
+    for l, r in ((length, repeats), (2 * length, repeats), (length, 2 * repeats)):
+        longer = replace(task, min_length=l, max_length=l, min_repeats=r, max_repeats=r)
+        name = f"repeat_copy_{{}}_{l}x{r}"
+        bits = l * r * task.bits + task.outputs
+        metrics |= _exactness(config, name, longer, trained, bits)
+        arrays |= shown(f"repeat_copy_{l}x{r}", longer, trained)
+    return Result(metrics, arrays=arrays)
+
+
+def associative_recall(config: Config, task, trained: Trained) -> Result:
+    """Figures 11 and 12: the cost against the number of items."""
+    metrics, arrays = {}, {}
+    for items in config.associative_recall.tested:
+        longer = replace(task, min_items=items, max_items=items)
+        for kind, learned in trained.items():
+            found = [costs(config, longer, learned.model, p)["bits"] for p in learned.params]
+            metrics[f"associative_recall_{kind}_bits_{items}"] = [float(f.mean()) for f in found]
+    most = config.associative_recall.items
+    longest = replace(task, min_items=most, max_items=most)
+    arrays = shown("associative_recall", longest, trained)
+    return Result(metrics, arrays=arrays)
+
+
+def ngrams(config: Config, task, trained: Trained) -> Result:
+    """Figures 13 to 15: against the best that can be done (10) on the same sequences."""
+    key = purpose(jax.random.key(0), "validation")
+    bits = sample(task, key, jnp.arange(config.validation)).targets[..., 0]
+    p = np.asarray(jax.jit(jax.vmap(lambda b: optimal_ngram(b, task.context)))(bits))
+    bits = np.asarray(bits)
+    best = float(-np.log2(np.where(bits == 1, p, 1 - p)).sum(axis=1).mean())
+    metrics = {"ngrams_optimal_bits": [best]}
+    for kind, learned in trained.items():
+        found = [costs(config, task, learned.model, p)["bits"].mean() for p in learned.params]
+        metrics[f"ngrams_{kind}_above_optimal"] = [float(f) - best for f in found]
+    arrays = shown("ngrams", task, trained)
+    arrays["ngrams_optimal"] = np.asarray(
+        optimal_ngram(jnp.asarray(arrays["ngrams_targets"][:, 0]), task.context)
+    )
+    return Result(metrics, arrays=arrays)
+
+
+def priority_sort(config: Config, task, trained: Trained) -> Result:
+    """Figures 16 and 17: are vectors written where a linear function of their priority says?"""
+    metrics = {}
+    key = purpose(jax.random.key(0), "validation")
+    sequences = sample(task, key, jnp.arange(min(config.validation, 20)))
+    priorities = np.asarray(sequences.inputs[:, : task.shown, task.bits])
+    for kind in trained.keys() - {"baseline"}:
+        model, params = trained[kind]
+        found = []
+        for p in params:
+            written = [
+                trace(model, p, jax.tree.map(lambda x, i=i: x[i], sequences))["weightings"]
+                for i in range(len(priorities))
+            ]
+            found.append(linearity(np.stack(written)[:, : task.shown, model.heads :], priorities))
+        metrics[f"priority_sort_{kind}_linear"] = [float(f.max()) for f in found]
+    return Result(metrics, arrays=shown("priority_sort", task, trained))
+
+
+def linearity(weightings: np.ndarray, priorities: np.ndarray) -> np.ndarray:
+    """How well a line through the priorities predicts where each head writes: R^2, `[heads]`.
+
+    The memory is a ring, so that a head's rows are counted from the middle of the longest stretch it
+    leaves out.
+
+    Args:
+      weightings: `[n, shown, heads, N]`; the row of the largest share is where a head writes.
+      priorities: `[n, shown]`.
+    """
+    rows = weightings.shape[-1]
+    fits = []
+    for places in np.moveaxis(weightings.argmax(axis=-1), 2, 0):
+        used = np.unique(places)
+        gaps = np.diff(np.append(used, used[0] + rows))
+        widest = gaps.argmax()
+        unrolled = (places - used[widest] - gaps[widest] // 2) % rows
+        if unrolled.std() == 0:
+            fits.append(0.0)
+        else:
+            fits.append(np.corrcoef(unrolled.ravel(), priorities.ravel())[0, 1] ** 2)
+    return np.array(fits)
+
+
+def _exactness(config, name: str, task, trained: Trained, bits: int) -> dict[str, list[float]]:
+    metrics = {}
+    for kind, learned in trained.items():
+        found = [costs(config, task, learned.model, p) for p in learned.params]
+        of = name.format(kind)
+        metrics[f"{of}_exact"] = [float((f["wrong"] == 0).mean()) for f in found]
+        metrics[f"{of}_wrong"] = [float(f["wrong"].mean() / bits) for f in found]
+        metrics[f"{of}_bits"] = [float(f["bits"].mean()) for f in found]
+    return metrics
+
+
+MEASURES = {
+    "copy": copy,
+    "repeat_copy": repeat_copy,
+    "associative_recall": associative_recall,
+    "ngrams": ngrams,
+    "priority_sort": priority_sort,
+}

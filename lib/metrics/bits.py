@@ -1,0 +1,37 @@
+"""Costs in bits of sequences of predicted bits (Graves et al. 2014, arXiv:1410.5401, section 4)."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def bits_per_sequence(logits: jax.Array, targets: jax.Array, scored: jax.Array) -> jax.Array:
+    """`- sum log2 p(target)` over scored steps and all outputs: `[B, T, O]`, `[B, T, O]`, `[B, T]` to `[B]`."""
+    chex.assert_rank([logits, targets, scored], [3, 3, 2])
+    nats = optax.sigmoid_binary_cross_entropy(logits, targets)
+    return (nats.sum(axis=2) * scored).sum(axis=1) / jnp.log(2)
+
+
+def wrong_bits(logits: jax.Array, targets: jax.Array, scored: jax.Array) -> jax.Array:
+    """Scored bits on the wrong side of 1/2, `[B]`; shapes as in `bits_per_sequence`."""
+    chex.assert_rank([logits, targets, scored], [3, 3, 2])
+    wrong = ((logits > 0) != (targets > 0.5)).sum(axis=2)
+    return (wrong * scored).sum(axis=1)
+
+
+def optimal_ngram(bits: jax.Array, context: int = 5) -> jax.Array:
+    """P(next bit = 1) of the optimal estimator, `(N1 + 1/2) / (N1 + N0 + 1)` (10): `[T]` to `[T]`."""
+    chex.assert_rank(bits, 1)
+
+    def see(carry, both):
+        counts, now = carry
+        t, bit = both
+        n0, n1 = counts[now]
+        p = jnp.where(t < context, 0.5, (n1 + 0.5) / (n0 + n1 + 1))
+        counts = counts.at[now, bit].add(jnp.where(t < context, 0, 1))
+        return (counts, (2 * now + bit) % 2**context), p
+
+    start = (jnp.zeros((2**context, 2)), jnp.int32(0))
+    _, p = jax.lax.scan(see, start, (jnp.arange(bits.shape[0]), bits.astype(jnp.int32)))
+    return p
