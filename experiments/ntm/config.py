@@ -229,6 +229,29 @@ PRESETS = {
             feedforward=Network((100,), 3e-4),
             lstm=Network((100,), 3e-4),
         ),
+        repeat_copy=replace(
+            _PAPER.repeat_copy,
+            sequences=40_000,
+            feedforward=Network((100,), 3e-4),
+            lstm=Network((100,), 3e-4),
+            baseline=Network((128,) * 3, 3e-4),
+        ),
+        associative_recall=replace(
+            _PAPER.associative_recall, sequences=60_000, baseline=Network((128,) * 3, 3e-4)
+        ),
+        ngrams=replace(
+            _PAPER.ngrams,
+            sequences=40_000,
+            feedforward=Network((100,), 3e-4),
+            lstm=Network((100,), 3e-4),
+        ),
+        priority_sort=replace(
+            _PAPER.priority_sort,
+            sequences=100_000,
+            feedforward=Network((512,), 1e-4, 8),
+            lstm=Network((100, 100), 3e-4, 5),
+            baseline=Network((128,) * 3, 1e-4),
+        ),
         every=1_000,
         validation=200,
     ),

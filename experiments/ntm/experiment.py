@@ -32,7 +32,7 @@ def run(config: Config, key: jax.Array, data: list[dict], watch: Watch | None = 
     """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
     watch = watch or Watch()
     keys = jnp.atleast_1d(key)
-    result = Result({}, data=data)
+    result = Result({}, arrays={"sequences_per_update": np.array(config.batch)}, data=data)
     for name in config.tasks:
         result |= run_task(config, name, keys, watch)
     return result
@@ -56,6 +56,7 @@ def run_task(config: Config, name: str, keys: jax.Array, watch: Watch) -> Result
         metrics[f"{of}_sequences"] = [
             until(found.history, i, config.batch) for i in range(len(keys))
         ]
+        metrics[f"{of}_updates"] = [float(found.history[-1]["step"])] * len(keys)
         count = sum(x.size for x in jax.tree.leaves(trained[kind].params[0]))
         metrics[f"{of}_parameters"] = [float(count)]
         about = {"paper": "ntm", "task": name, "model": kind}

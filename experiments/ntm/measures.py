@@ -31,37 +31,71 @@ def example(task):
     return jax.tree.map(lambda x: x[0], sequences)
 
 
-def shown(name: str, task, trained: Trained) -> dict[str, np.ndarray]:
-    """Arrays `<name>_<model>_<what>` of one sequence: what the first seed's networks answer and do."""
+def shown(name: str, task, trained: Trained, *, memory: bool = False) -> dict[str, np.ndarray]:
+    """Arrays `<name>_<model>_<what>` of one sequence: what the first seed's networks answer and do.
+
+    The memory itself, step by step, is large: only where asked for.
+    """
     sequence = example(task)
     arrays = {f"{name}_{k}": np.asarray(v) for k, v in sequence._asdict().items()}
     for kind, learned in trained.items():
         seen = trace(learned.model, learned.params[0], sequence)
-        keep = seen.keys() - {"output"}
+        keep = seen.keys() - ({"output"} if memory else {"output", "memory"})
         arrays |= {f"{name}_{kind}_{k}": seen[k] for k in keep}
     return arrays
 
 
 def copy(config: Config, task, trained: Trained) -> Result:
     """Figures 4 to 6: sequences of one length each, up to far beyond those trained on."""
-    metrics, arrays = {}, {}
+    metrics, arrays = {}, {"copy_trained_up_to": np.array(config.copy.length)}
     for length in config.copy.tested:
         longer = replace(task, min_length=length, max_length=length)
-        metrics |= _exactness(config, f"copy_{{}}_{length}", longer, trained, length * task.bits)
-        arrays |= shown(f"copy_{length}", longer, trained)
+        metrics |= _exactness(
+            config, f"copy_{{}}_{{}}_{length}", longer, trained, length * task.bits
+        )
+        arrays |= shown(f"copy_{length}", longer, trained, memory=length == config.copy.length)
+    length = config.copy.length
+    sequence = example(replace(task, min_length=length, max_length=length))
+    for kind in trained.keys() - {"baseline"}:
+        model, params = trained[kind]
+        found = [head_movement(trace(model, p, sequence)["weightings"], length) for p in params]
+        metrics |= {f"copy_{kind}_{name}": [f[name] for f in found] for name in found[0]}
     return Result(metrics, arrays=arrays)
+
+
+def head_movement(weightings: np.ndarray, length: int) -> dict[str, float]:
+    """How the first write and read head move while `length` vectors are shown and said (Figure 6).
+
+    Args:
+      weightings: `[T, R + W, N]`, read heads first.
+
+    Returns:
+      `focus`: the mean of the write head's largest share; `step_of_one`: the fraction of its steps that
+      move it by one row, in one direction; `read_where_written`: the fraction of vectors that are read
+      from the row they were written to, or from its neighbour if the head keeps that distance.
+    """
+    _, heads, rows = weightings.shape
+    writing, reading = weightings[:length, heads // 2], weightings[length + 1 :, 0]
+    written, read = writing.argmax(axis=1), reading.argmax(axis=1)[:length]
+    moves, apart = np.diff(written) % rows, (read - written) % rows
+    return {
+        "focus": float(writing.max(axis=1).mean()),
+        "step_of_one": float(max(np.mean(moves == d % rows) for d in (-1, 1))),
+        "read_where_written": float(max(np.mean(apart == d % rows) for d in (-1, 0, 1))),
+    }
 
 
 def repeat_copy(config: Config, task, trained: Trained) -> Result:
     """Figures 8 and 9: twice as many vectors, and twice as many repeats, as trained on."""
     metrics, arrays = {}, {}
     length, repeats = config.repeat_copy.length, config.repeat_copy.repeats
-    for l, r in ((length, repeats), (2 * length, repeats), (length, 2 * repeats)):
-        longer = replace(task, min_length=l, max_length=l, min_repeats=r, max_repeats=r)
-        name = f"repeat_copy_{{}}_{l}x{r}"
-        bits = l * r * task.bits + task.outputs
+    for long, often in ((length, repeats), (2 * length, repeats), (length, 2 * repeats)):
+        longer = replace(task, min_length=long, max_length=long)
+        longer = replace(longer, min_repeats=often, max_repeats=often)
+        name = f"repeat_copy_{{}}_{{}}_{long}x{often}"
+        bits = long * often * task.bits + task.outputs
         metrics |= _exactness(config, name, longer, trained, bits)
-        arrays |= shown(f"repeat_copy_{l}x{r}", longer, trained)
+        arrays |= shown(f"repeat_copy_{long}x{often}", longer, trained)
     return Result(metrics, arrays=arrays)
 
 
@@ -76,6 +110,7 @@ def associative_recall(config: Config, task, trained: Trained) -> Result:
     most = config.associative_recall.items
     longest = replace(task, min_items=most, max_items=most)
     arrays = shown("associative_recall", longest, trained)
+    arrays["associative_recall_trained_up_to"] = np.array(most)
     return Result(metrics, arrays=arrays)
 
 
@@ -91,6 +126,7 @@ def ngrams(config: Config, task, trained: Trained) -> Result:
         found = [costs(config, task, learned.model, p)["bits"].mean() for p in learned.params]
         metrics[f"ngrams_{kind}_above_optimal"] = [float(f) - best for f in found]
     arrays = shown("ngrams", task, trained)
+    arrays["ngrams_context"] = np.array(task.context)
     arrays["ngrams_optimal"] = np.asarray(
         optimal_ngram(jnp.asarray(arrays["ngrams_targets"][:, 0]), task.context)
     )
@@ -119,8 +155,7 @@ def priority_sort(config: Config, task, trained: Trained) -> Result:
 def linearity(weightings: np.ndarray, priorities: np.ndarray) -> np.ndarray:
     """How well a line through the priorities predicts where each head writes: R^2, `[heads]`.
 
-    The memory is a ring, so that a head's rows are counted from the middle of the longest stretch it
-    leaves out.
+    The memory is a ring; a head's rows are counted from `first_row` on.
 
     Args:
       weightings: `[n, shown, heads, N]`; the row of the largest share is where a head writes.
@@ -129,25 +164,29 @@ def linearity(weightings: np.ndarray, priorities: np.ndarray) -> np.ndarray:
     rows = weightings.shape[-1]
     fits = []
     for places in np.moveaxis(weightings.argmax(axis=-1), 2, 0):
-        used = np.unique(places)
-        gaps = np.diff(np.append(used, used[0] + rows))
-        widest = gaps.argmax()
-        unrolled = (places - used[widest] - gaps[widest] // 2) % rows
-        if unrolled.std() == 0:
+        where = (places - first_row(places, rows)) % rows
+        if where.std() == 0:
             fits.append(0.0)
         else:
-            fits.append(np.corrcoef(unrolled.ravel(), priorities.ravel())[0, 1] ** 2)
+            fits.append(np.corrcoef(where.ravel(), priorities.ravel())[0, 1] ** 2)
     return np.array(fits)
+
+
+def first_row(places: np.ndarray, rows: int) -> int:
+    """Where to cut the ring of `rows`: the middle of the longest stretch without any of `places`."""
+    used = np.unique(places)
+    gaps = np.diff(np.append(used, used[0] + rows))
+    widest = gaps.argmax()
+    return int(used[widest] + gaps[widest] // 2) % rows
 
 
 def _exactness(config, name: str, task, trained: Trained, bits: int) -> dict[str, list[float]]:
     metrics = {}
     for kind, learned in trained.items():
         found = [costs(config, task, learned.model, p) for p in learned.params]
-        of = name.format(kind)
-        metrics[f"{of}_exact"] = [float((f["wrong"] == 0).mean()) for f in found]
-        metrics[f"{of}_wrong"] = [float(f["wrong"].mean() / bits) for f in found]
-        metrics[f"{of}_bits"] = [float(f["bits"].mean()) for f in found]
+        metrics[name.format(kind, "exact")] = [float((f["wrong"] == 0).mean()) for f in found]
+        metrics[name.format(kind, "wrong")] = [float(f["wrong"].mean() / bits) for f in found]
+        metrics[name.format(kind, "bits")] = [float(f["bits"].mean()) for f in found]
     return metrics
 
 

@@ -40,7 +40,7 @@ class NTM(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, trace: bool = False) -> Any:
-        """`logits`, or with `trace` also every step's weightings, reads, writes, time first after B."""
+        """`logits`, or with `trace` also every step's weightings, memory, reads, writes, time after B."""
         batch = inputs.shape[0]
         kernels, weights, xs = {}, {}, {}
         gates = 4 if self.controller == "lstm" else 1
@@ -114,7 +114,8 @@ def _step(controller, layers, heads, trace, dense, weights, carry, x):
     )
     y = {"output": inside, "reads": memory.reads}
     if trace:
-        y |= {"weightings": memory.weightings, "erased": did.erased, "added": did.added}
+        y |= {"weightings": memory.weightings, "memory": memory.rows}
+        y |= {"erased": did.erased, "added": did.added}
     return (memory, tuple(new_state)), y
 
 

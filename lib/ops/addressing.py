@@ -87,10 +87,12 @@ def read(memory: jax.Array, weighting: jax.Array) -> jax.Array:
 def erase(memory: jax.Array, weighting: jax.Array, vector: jax.Array) -> jax.Array:
     """`M~(i) = M(i) (1 - w(i) e)` (3): memory `[N, M]`, weighting `[N]`, erase vector `[M]` in (0, 1)."""
     chex.assert_rank([memory, weighting, vector], [2, 1, 1])
+    chex.assert_shape(memory, weighting.shape + vector.shape)
     return memory * (1 - jnp.outer(weighting, vector))
 
 
 def add(memory: jax.Array, weighting: jax.Array, vector: jax.Array) -> jax.Array:
     """`M(i) = M~(i) + w(i) a` (4): memory `[N, M]`, weighting `[N]`, add vector `[M]`."""
     chex.assert_rank([memory, weighting, vector], [2, 1, 1])
+    chex.assert_shape(memory, weighting.shape + vector.shape)
     return memory + jnp.outer(weighting, vector)

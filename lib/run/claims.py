@@ -1,6 +1,7 @@
 """Claims: what a paper states, as data, and whether a run bears it out."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +16,10 @@ class Claim:
       where: section, table or figure of the paper.
       statement: the claim in one sentence.
       paper: the paper's number in words, or a dash where it gives none.
-      metric: the key of the run's metric that decides; its mean over `n` is compared.
+      metric: the key of the run's metric that decides.
+      statistic: of the metric over seeds, what is compared: the "mean" (shown with the standard
+        deviation), or the "median" (shown with the range), for what succeeds on most seeds and fails on
+        few. In a median, a value that is not finite counts as the worst.
       holds_if: "at least", "at most", or "within" (of `target`, by `tolerance`).
       target, tolerance: the threshold.
       presets: where the claim is expected to hold; elsewhere it is shown without a verdict. None: a
@@ -35,6 +39,7 @@ class Claim:
     target: float
     tolerance: float = 0.0
     presets: tuple[str, ...] = ("laptop", "paper")
+    statistic: Literal["mean", "median"] = "mean"
     unit: str = ""
     dataset: str | None = None
     failed_because: str = ""
@@ -68,6 +73,20 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": mean, "std": std, "per_seed": values}
 
 
+def over_seeds(claim: Claim, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a claim's row shows of a metric's summary: `ours` and its `std` or `range`, and `n`."""
+    if found is None:
+        return {"ours": None, "std": None, "n": 0}
+    values = found["per_seed"]
+    if claim.statistic == "mean":
+        return {"ours": found["mean"], "std": found["std"], "n": len(values)}
+    worst = math.inf if claim.holds_if == "at most" else -math.inf
+    ordered = sorted(worst if v is None else v for v in values)
+    shown = (statistics.median(ordered), ordered[0], ordered[-1])
+    median, low, high = (v if math.isfinite(v) else None for v in shown)
+    return {"ours": median, "std": None, "range": [low, high], "n": len(values)}
+
+
 def judge(
     claims: Sequence[Claim],
     metrics: Mapping[str, Mapping[str, Any]],
@@ -82,18 +101,19 @@ def judge(
     real -= {d["name"] for d in data if d.get("split", "").startswith("test[")}  # a part of it only
     rows = []
     for claim in claims:
-        found = metrics.get(claim.metric)
+        lacks = claim.dataset is not None and claim.dataset not in real
+        shown = over_seeds(claim, None if lacks else metrics.get(claim.metric))
         holds, why = None, ""
-        if claim.dataset is not None and claim.dataset not in real:
-            found, why = None, f"needs {claim.dataset}"
-        elif found is None:
+        if lacks:
+            why = f"needs {claim.dataset}"
+        elif shown["n"] == 0:
             why = "not run"
         elif preset not in claim.presets:
             why = f"decided by {' and '.join(claim.presets)}" if claim.presets else "for reference"
-        elif found["mean"] is None:
+        elif shown["ours"] is None:
             holds, why = False, "not a finite number"
         else:
-            holds = claim.met_by(found["mean"])
+            holds = claim.met_by(shown["ours"])
             why = claim.criterion() if holds or not claim.failed_because else claim.failed_because
         rows.append(
             {
@@ -101,9 +121,7 @@ def judge(
                 "where": claim.where,
                 "statement": claim.statement,
                 "paper": claim.paper,
-                "ours": found and found["mean"],
-                "std": found and found["std"],
-                "n": len(found["per_seed"]) if found else 0,
+                **shown,
                 "unit": claim.unit,
                 "holds": holds,
                 "why": why,

@@ -248,6 +248,7 @@ def _compute(paper: Paper, out: Path, data, recorder, about: dict) -> None:
 
 
 def _draw(paper: Paper, run: Path) -> None:
+    """Draws every figure of the paper; one that returns None has nothing to show in this run."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -259,8 +260,10 @@ def _draw(paper: Paper, run: Path) -> None:
         (run / "figures").mkdir(exist_ok=True)
         for name, figure in paper.module("figures").FIGURES.items():
             path = run / "figures" / f"{name}.png"
-            save(figure(result), path)
-            print(f"figure: {path}")
+            drawn = figure(result)
+            if drawn is not None:
+                save(drawn, path)
+                print(f"figure: {path}")
 
 
 def _one_run(paper: Paper, run: Path) -> dict:

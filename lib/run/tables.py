@@ -22,10 +22,13 @@ def number(value: float) -> str:
 
 
 def ours(row: dict[str, Any]) -> str:
-    """`mean ± std unit (n)` of a claim's row."""
+    """`mean ± std unit (n)` of a claim's row, or `median (lowest to highest) unit (n)`."""
     if row["ours"] is None:
         return "not run" if row["why"] == "not run" else "–"
     spread = ""
+    if row.get("range") and row["n"] > 1:
+        low, high = ("never" if v is None else number(v) for v in row["range"])
+        spread = f" ({low} to {high})"
     if row["std"] is not None:
         small = 1e-4 <= row["std"] < 1e-3 and abs(row["ours"]) >= 1
         spread = f" ± {row['std']:.4f}" if small else f" ± {number(row['std'])}"
@@ -61,7 +64,11 @@ def claims_text(rows: Sequence[dict[str, Any]], width: int = 60) -> str:
 
 
 def _claims(paper: Paper, name: str) -> str:
-    """The table of the record `name`: of a variant of a preset, no more than what it is there for."""
+    """The table of the record `name`.
+
+    Of a variant of a preset, no more than what it is there for; of the preset itself, all but what its
+    variants are there for.
+    """
     record = paper.records().get(name)
     if record is None:
         data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
@@ -74,8 +81,15 @@ def _claims(paper: Paper, name: str) -> str:
         f"Seeds {seeds}; {data}; {record['device']}; {minutes:.0f} min {since}; "
         f"`{record['command']}`. [Record](results/{name}.json)."
     )
+    variants = (r for n, r in paper.records().items() if n.startswith(f"{name}-"))
+    theirs = {row["id"] for r in variants for row in r["claims"] if row["why"] != "not run"}
     beside = ("needs ",) if name in PRESETS else ("needs ", "decided by ", "not run")
-    rows = [row for row in record["claims"] if not row["why"].startswith(beside)]
+    rows = [
+        row
+        for row in record["claims"]
+        if not row["why"].startswith(beside)
+        and not (row["why"] == "not run" and row["id"] in theirs)
+    ]
     return f"{claims_markdown(rows)}\n\n{about}"
 
 
@@ -112,6 +126,26 @@ def _quality(paper: Paper) -> str:
     return "\n".join(lines) + f"\n\n{found['device']}; {found['versions']}; `{found['command']}`."
 
 
+def _solve(paper: Paper) -> str:
+    path = paper.results / "time_to_solve.json"
+    if not path.exists():
+        return "Not run."
+    found = read_json(path)
+    lines = ["| seed | seconds | training sequences |", "|---|---|---|"]
+    for row in found["rows"]:
+        missed = f"not in {number(found['cap'])}"
+        seconds = missed if row["seconds"] is None else number(row["seconds"])
+        lines.append(f"| {row['seed']} | {seconds} | {row['sequences']} |")
+    peer = found["peer"]
+    median = "" if found["median"] is None else f", in {number(found['median'])} s (median)"
+    about = (
+        f"{found['what'].capitalize()}: {found['solved']} of {len(found['rows'])} seeds{median}. "
+        f"{peer['name']}: {peer['seconds']} s, {peer['sequences']} sequences ({peer['why']})."
+    )
+    ran = f"{found['device']}; {found['versions']}; `{found['command']}`."
+    return "\n".join(lines) + f"\n\n{about}\n\n{ran}"
+
+
 def _papers(package: str) -> str:
     """How many claims hold, of those that a preset and its variants decide: in each of them."""
     lines = ["| paper | claims that hold (laptop) | claims that hold (paper) |", "|---|---|---|"]
@@ -133,8 +167,8 @@ def _papers(package: str) -> str:
 def render(text: str, package: str, paper: Paper | None = None) -> str:
     """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
 
-    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`, `papers`. PAPER may be
-    left out in a paper's own README.
+    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`, `solve [PAPER]`,
+    `papers`. PAPER may be left out in a paper's own README.
     """
 
     def fill(match: re.Match) -> str:
@@ -149,6 +183,8 @@ def render(text: str, package: str, paper: Paper | None = None) -> str:
             body = _speed(about)
         elif kind == "quality":
             body = _quality(about)
+        elif kind == "solve":
+            body = _solve(about)
         else:
             body = _claims(about, words[0])
         if about is not None and paper is None:

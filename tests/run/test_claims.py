@@ -114,3 +114,21 @@ def test_summaries_are_numpys(n):
 
 def test_one_value_has_no_spread():
     assert summarise([3]) == {"mean": 3.0, "std": None, "per_seed": [3.0]}
+
+
+@pytest.mark.parametrize(
+    "values, holds_if, ours, shown, holds",
+    [
+        ([1.0, 9.0, 2.0], "at most", 2.0, [1.0, 9.0], True),
+        ([1.0, math.inf, 2.0], "at most", 2.0, [1.0, None], True),
+        ([math.inf, math.inf, 2.0], "at most", None, [2.0, None], False),
+        ([4.0, math.nan, 5.0], "at least", 4.0, [None, 5.0], True),
+        ([1.0, 6.0], "at least", 3.5, [1.0, 6.0], True),
+    ],
+)
+def test_a_median_forgives_few_failures(values, holds_if, ours, shown, holds):
+    metrics = {"m": summarise(values)}
+    one = claim(statistic="median", holds_if=holds_if)
+    (row,) = judge([one], metrics, "laptop", ())
+    assert (row["ours"], row["range"], row["holds"], row["std"]) == (ours, shown, holds, None)
+    assert row["n"] == len(values)

@@ -1,0 +1,225 @@
+"""Scans whose weight gradients are one product, against plain scans, and the LSTM against PyTorch."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lib.nn.recurrent import LSTM, lstm_cell, scan_dense
+
+STEPS, BATCH, IN, HIDDEN = 5, 3, 4, 6
+NAMES = ("kernels", "weights", "carry", "xs")
+
+
+def step(dense, weights, carry, x):
+    """Two kernels in a row, one of them on twice the rows, a bias, a carry and outputs that are trees."""
+    state, mean = carry
+    inside = jnp.tanh(
+        dense("recurrent", jnp.concatenate([x["a"], state], axis=1)) + weights["bias"]
+    )
+    both = dense("twice", jnp.concatenate([inside, state - inside]))
+    first, second = jnp.split(both, 2)
+    state = state * weights["keep"] + first * jnp.sin(second) + x["b"]
+    mean = mean + state.mean(axis=1)
+    return (state, mean), {"inside": inside, "mean": mean}
+
+
+def plain(step, kernels, weights, carry, xs):
+    def body(carry, x):
+        return step(lambda name, v: v @ kernels[name], weights, carry, x)
+
+    return jax.lax.scan(body, carry, xs)
+
+
+def arguments(seed, dtype=np.float32, steps=STEPS):
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return jnp.asarray(rng.normal(0, 0.4, shape), dtype)
+
+    kernels = {"recurrent": normal(IN + HIDDEN, HIDDEN), "twice": normal(HIDDEN, HIDDEN)}
+    weights = {"bias": normal(1, HIDDEN), "keep": normal(1, HIDDEN)}
+    carry = (normal(BATCH, HIDDEN), normal(BATCH))
+    xs = {"a": normal(steps, BATCH, IN), "b": normal(steps, BATCH, HIDDEN)}
+    return kernels, weights, carry, xs
+
+
+def cost(scan, *args):
+    """Of all outputs, each with weights of its own, so that no gradient is like another's."""
+    (state, mean), ys = scan(step, *args)
+    leaves = [state, mean, ys["inside"], ys["mean"]]
+    return sum((jnp.sin(jnp.arange(x.size) + i) * x.ravel()).sum() for i, x in enumerate(leaves))
+
+
+def gradients(scan):
+    return jax.grad(lambda *args: cost(scan, *args), argnums=(0, 1, 2, 3))
+
+
+PLAIN, OURS = jax.jit(gradients(plain)), jax.jit(gradients(scan_dense))
+
+
+def assert_close(one, two, **tolerance):
+    assert jax.tree.structure(one) == jax.tree.structure(two)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+# --- scan_dense ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed, steps", [(0, 1), (1, STEPS)])
+def test_it_is_a_scan_in_values_and_in_every_gradient(seed, steps):
+    args = arguments(seed, steps=steps)
+    values = (jax.jit(partial(scan, step))(*args) for scan in (scan_dense, plain))
+    assert_close(*values, rtol=1e-5, atol=1e-6)
+    found, wanted = OURS(*args), PLAIN(*args)
+    for name, one, two in zip(NAMES, found, wanted, strict=True):
+        assert all(np.abs(x).max() > 0 for x in jax.tree.leaves(one)), name
+        assert_close(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_its_gradients_are_the_finite_differences():
+    with jax.enable_x64(True):
+        args = arguments(3, np.float64)
+        found = OURS(*args)
+        assert_close(found, PLAIN(*args), rtol=1e-11, atol=1e-11)
+        value = jax.jit(lambda *a: cost(scan_dense, *a))
+        for seed in range(5):
+            rng, h = np.random.default_rng(seed), 1e-6
+            way = jax.tree.map(lambda x: rng.normal(size=x.shape), args)
+            ahead, behind = (
+                value(*jax.tree.map(lambda x, w, s=s: x + s * h * w, args, way)) for s in (1, -1)
+            )
+            along = sum(
+                (g * w).sum()
+                for g, w in zip(jax.tree.leaves(found), jax.tree.leaves(way), strict=True)
+            )
+            np.testing.assert_allclose(along, (ahead - behind) / (2 * h), rtol=1e-6)
+
+
+def test_jit_and_vmap_change_nothing():
+    cases = [arguments(seed) for seed in range(3)]
+    one_by_one = [OURS(*case) for case in cases]
+    assert_close(one_by_one[0], gradients(scan_dense)(*cases[0]), rtol=1e-4, atol=1e-5)
+    stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *cases)
+    together = jax.jit(jax.vmap(gradients(scan_dense)))(*stacked)
+    for i, alone in enumerate(one_by_one):
+        assert_close(jax.tree.map(lambda x, i=i: x[i], together), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_vmap_over_what_is_shown_alone():
+    """The kernels are shared: their gradient is the sum over the cases."""
+    kernels, weights, carry, _ = arguments(0)
+    xs = [arguments(seed)[3] for seed in range(3)]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *xs)
+
+    def total(kernels):
+        return jax.vmap(lambda x: cost(scan_dense, kernels, weights, carry, x))(stacked).sum()
+
+    wanted = [PLAIN(kernels, weights, carry, x)[0] for x in xs]
+    wanted = jax.tree.map(lambda *x: sum(x), *wanted)
+    assert_close(jax.jit(jax.grad(total))(kernels), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_steps_may_be_numbered_by_integers():
+    kernels, weights, carry, xs = arguments(4)
+    numbered = {**xs, "t": jnp.arange(STEPS)}
+
+    def alternating(dense, weights, carry, x):
+        (state, mean), y = step(dense, weights, carry, x)
+        return (jnp.where(x["t"] % 2, state, -state), mean), y
+
+    def of(scan):
+        def value(kernels):
+            return scan(alternating, kernels, weights, carry, numbered)[0][0].sum()
+
+        return jax.jit(jax.grad(value))(kernels)
+
+    assert_close(of(scan_dense), of(plain), rtol=1e-4, atol=1e-5)
+
+
+# --- The LSTM --------------------------------------------------------------------------------
+
+
+def lstm(units=HIDDEN, seed=0):
+    """`(layer, parameters, inputs [B, T, d])`, with biases and a start that are not near zero."""
+    layer, rng = LSTM(units), np.random.default_rng(seed)
+    inputs = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
+    shapes = jax.eval_shape(layer.init, jax.random.key(seed), inputs)["params"]
+    params = jax.tree.map(lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes)
+    return layer, params, inputs
+
+
+def test_a_cells_step_is_the_equations_one_unit_at_a_time():
+    rng = np.random.default_rng(0)
+    sums, cell = rng.normal(0, 2, (BATCH, 4 * HIDDEN)), rng.normal(0, 2, (BATCH, HIDDEN))
+    new_cell, hidden = lstm_cell(jnp.asarray(sums, jnp.float32), jnp.asarray(cell, jnp.float32))
+    for b in range(BATCH):
+        for u in range(HIDDEN):
+            i, f, o = (1 / (1 + np.exp(-sums[b, gate * HIDDEN + u])) for gate in range(3))
+            c = f * cell[b, u] + i * np.tanh(sums[b, 3 * HIDDEN + u])
+            np.testing.assert_allclose(new_cell[b, u], c, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(hidden[b, u], o * np.tanh(c), rtol=1e-5, atol=1e-6)
+
+
+def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
+    torch = pytest.importorskip("torch")
+    layer, params, inputs = lstm()
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)), jnp.float32)
+
+    def value(params, inputs):
+        hidden = layer.apply({"params": params}, inputs)
+        return (hidden * weight).sum(), hidden
+
+    gradients = jax.jit(jax.grad(value, (0, 1), has_aux=True))
+    (found, x_found), hidden = gradients(params, inputs)
+
+    def theirs(x):
+        """PyTorch has the gates in the order i, f, new, o, and the output's size first."""
+        i, f, o, new = np.split(np.asarray(x), 4, axis=-1)
+        return torch.tensor(np.concatenate([i, f, new, o], axis=-1).T.copy())
+
+    peer = torch.nn.LSTM(IN, HIDDEN, batch_first=True)
+    with torch.no_grad():
+        peer.weight_ih_l0.copy_(theirs(params["input"]["kernel"]))
+        peer.weight_hh_l0.copy_(theirs(params["recurrent"]))
+        peer.bias_ih_l0.copy_(theirs(params["input"]["bias"]))
+        peer.bias_hh_l0.zero_()
+    x = torch.tensor(np.array(inputs), requires_grad=True)
+    start = {
+        name: torch.tensor(np.array(params[name]), requires_grad=True)
+        for name in ("hidden", "cell")
+    }
+    state = tuple(s.expand(1, BATCH, HIDDEN).contiguous() for s in start.values())
+    out, _ = peer(x, state)
+    (out * torch.tensor(np.array(weight))).sum().backward()
+
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(hidden, out.detach(), **close)
+    np.testing.assert_allclose(x_found, x.grad, **close)
+    np.testing.assert_allclose(theirs(found["input"]["kernel"]), peer.weight_ih_l0.grad, **close)
+    np.testing.assert_allclose(theirs(found["recurrent"]), peer.weight_hh_l0.grad, **close)
+    np.testing.assert_allclose(theirs(found["input"]["bias"]), peer.bias_ih_l0.grad, **close)
+    for name in start:
+        np.testing.assert_allclose(found[name], start[name].grad, **close)
+
+
+def test_the_layer_is_a_loop_of_cells():
+    layer, params, inputs = lstm()
+    cell, hidden = (jnp.tile(params[name], (BATCH, 1)) for name in ("cell", "hidden"))
+    wanted = []
+    for t in range(STEPS):
+        sums = inputs[:, t] @ params["input"]["kernel"] + hidden @ params["recurrent"]
+        cell, hidden = lstm_cell(sums + params["input"]["bias"][None], cell)
+        wanted.append(hidden)
+    found = layer.apply({"params": params}, inputs)
+    np.testing.assert_allclose(found, np.stack(wanted, axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_its_start_is_small_and_differs_from_unit_to_unit():
+    params = LSTM(200).init(jax.random.key(0), jnp.zeros((1, 1, 1)))["params"]
+    for name in ("cell", "hidden"):
+        assert 0.03 < np.std(params[name]) < 0.07
