@@ -58,3 +58,14 @@ def vdsr_smoke():
     config = PRESETS["smoke"]
     data = load_data(config)
     return config, data, run(config, jax.random.key(0), data)
+
+
+@pytest.fixture(scope="session")
+def ntm_smoke():
+    """`(config, data, result)` of one smoke run of the NTM paper, in this process."""
+    from experiments.ntm.config import PRESETS
+    from experiments.ntm.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)

@@ -159,6 +159,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
     [
         (["experiments.gan", "--help"], "--learning-rate"),
         (["experiments.vdsr", "--help"], "--clip"),
+        (["experiments.ntm", "--help"], "--copy.sequences"),
         (["experiments"], "gan: Generative Adversarial Nets"),
     ],
 )

@@ -40,6 +40,8 @@ class Task:
     """An LSTM without memory: three layers (Table 3)."""
     sequences: int = 1_000_000
     """Trained on, by each network (paper: 1 million in most figures)."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """The learning rates stay (paper), or fall to zero along a cosine."""
 
     def __post_init__(self):
         at_least(self, sequences=1)
@@ -242,14 +244,16 @@ PRESETS = {
         ngrams=replace(
             _PAPER.ngrams,
             sequences=40_000,
+            schedule="cosine",
             feedforward=Network((100,), 3e-4),
             lstm=Network((100,), 3e-4),
         ),
         priority_sort=replace(
             _PAPER.priority_sort,
             sequences=100_000,
-            feedforward=Network((512,), 1e-4, 8),
-            lstm=Network((100, 100), 3e-4, 5),
+            schedule="cosine",
+            feedforward=Network((512,), 2e-4, 8),
+            lstm=Network((100, 100), 5e-4, 5),
             baseline=Network((128,) * 3, 1e-4),
         ),
         every=1_000,

@@ -233,8 +233,8 @@ def figure_17(result: Result) -> Figure | None:
     axes[0].legend(frameon=False)
     reads = weightings[shown + 1 :, :reading].max(axis=1)
     for axis, values, title in (
-        (axes[1], written[:, head], f"written (head {head + 1})"),
-        (axes[2], reads, "read (all heads)"),
+        (axes[1], written[:, head], f"head {head + 1} writes; circles: the line"),
+        (axes[2], reads, "all heads read"),
     ):
         axis.imshow(
             values[:, order].T, cmap=FOCUS, vmin=0, vmax=1, aspect="auto", interpolation="nearest"

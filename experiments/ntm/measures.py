@@ -93,7 +93,7 @@ def repeat_copy(config: Config, task, trained: Trained) -> Result:
         longer = replace(task, min_length=long, max_length=long)
         longer = replace(longer, min_repeats=often, max_repeats=often)
         name = f"repeat_copy_{{}}_{{}}_{long}x{often}"
-        bits = long * often * task.bits + task.outputs
+        bits = (long * often + 1) * task.outputs
         metrics |= _exactness(config, name, longer, trained, bits)
         arrays |= shown(f"repeat_copy_{long}x{often}", longer, trained)
     return Result(metrics, arrays=arrays)

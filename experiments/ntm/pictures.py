@@ -154,6 +154,9 @@ def memory_use(
             aspect="auto",
             interpolation="nearest",
         )
+        if values.ndim == 3:
+            for head in range(1, values.shape[1]):
+                axis.axhline(head * values.shape[2] - 0.5, color="white", lw=2)
         axis.set(title=label, yticks=[])
         axis.spines[:].set_visible(False)
         if not scored.all():
@@ -161,10 +164,10 @@ def memory_use(
     for axis in axes[2]:
         axis.set_xlabel("step")
         for label, (at, color) in (marks or {}).items():
-            below = np.full(len(at), len(locations) + 1.5)
-            axis.plot(at, below, "^", color=color, ms=5, label=label)
-            axis.set_ylim(len(locations) + 3.5, -0.5)
-    axes[2, 0].set_ylabel("location")
+            below = np.full(len(at), 1.05 * len(locations))
+            axis.plot(at, below, "^", color=color, ms=5, label=label, clip_on=False)
+            axis.set_ylim(1.1 * len(locations), -0.5)
+    axes[2, 0].set_ylabel(f"location, on a ring of {weightings.shape[2]}")
     axes[2, 0].set_yticks([0, len(locations) - 1], locations[[0, -1]])
     if marks:
         handles = axes[2, 0].get_legend_handles_labels()

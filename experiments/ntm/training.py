@@ -62,15 +62,17 @@ def make_model(config: Config, network: Network, kind: str, outputs: int):
 
 
 @functools.lru_cache(maxsize=8)
-def make_learner(task, model, learning_rate: float, batch: int, clip: float) -> Learner:
+def make_learner(
+    task, model, learning_rate: float, batch: int, clip: float, decay_over: int | None = None
+) -> Learner:
     """`init(key) -> state` and the loop's `step`, compiled once for equal arguments.
 
     RMSProp is Graves' (2013, arXiv:1308.0850): gradients over their standard deviation, with momentum
-    0.9. The loss is the cross-entropy of a sequence in nats; a batch's is the mean.
+    0.9. The loss is the cross-entropy of a sequence in nats; a batch's is the mean. With `decay_over`
+    the learning rate falls to zero along a cosine in so many updates.
     """
-    rule = optax.rmsprop(
-        learning_rate, decay=0.95, momentum=0.9, centered=True, eps=1e-4, eps_in_sqrt=True
-    )
+    rate = optax.cosine_decay_schedule(learning_rate, decay_over) if decay_over else learning_rate
+    rule = optax.rmsprop(rate, decay=0.95, momentum=0.9, centered=True, eps=1e-4, eps_in_sqrt=True)
     tx = optax.chain(optax.clip(clip), rule)
 
     def loss(params, sequences: Sequence, key):
@@ -107,7 +109,11 @@ def train_network(
     network = getattr(settings, kind)
     task = make_task(config, task_name)
     model = make_model(config, network, kind, task.outputs)
-    learner = make_learner(task, model, network.learning_rate, config.batch, config.clip)
+    steps = max(settings.sequences // config.batch, 1)
+    decay_over = steps if settings.schedule == "cosine" else None
+    learner = make_learner(
+        task, model, network.learning_rate, config.batch, config.clip, decay_over
+    )
 
     def score(state):
         return {"validation": costs(config, task, model, state.params)["bits"].mean()}
@@ -118,7 +124,7 @@ def train_network(
         learner.step,
         keys,
         (),
-        steps=max(settings.sequences // config.batch, 1),
+        steps=steps,
         every=config.chunk // config.batch,
         watch=watch,
         score=score,

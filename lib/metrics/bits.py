@@ -27,7 +27,11 @@ def wrong_bits(logits: jax.Array, targets: jax.Array, scored: jax.Array) -> jax.
 
 
 def optimal_ngram(bits: jax.Array, context: int = 5) -> jax.Array:
-    """P(next bit = 1) of the optimal estimator, `(N1 + 1/2) / (N1 + N0 + 1)` (10): `[T]` to `[T]`."""
+    """P(next bit = 1) of the optimal estimator, `(N1 + 1/2) / (N1 + N0 + 1)` (10), `[T]`.
+
+    Bit by bit of `bits` `[T]`, N1 and N0 counting what followed the same `context` bits so far; 1/2
+    for the first `context` bits.
+    """
     chex.assert_rank(bits, 1)
 
     def see(carry, both):

@@ -21,18 +21,18 @@ NETS = {
     "two layers of lstm, two heads": NTM(3, "lstm", **{**SMALL, "hidden": (5, 4)}, heads=2),
     "baseline": StackedLSTM(3, (5, 5, 5)),
 }
-MEMORIES = ("feedforward", "lstm")
 STEPS, BATCH, IN = 7, 3, 4
 each_net = pytest.mark.parametrize("name", NETS)
 
 
 def made(net, seed=0, steps=STEPS):
-    """`(parameters, inputs, targets)`."""
+    """`(parameters, inputs, targets)`; no parameter is zero, as some are at the start."""
     rng = np.random.default_rng(seed)
     inputs, targets = (
         jnp.asarray(rng.integers(0, 2, (BATCH, steps, n)), jnp.float32) for n in (IN, 3)
     )
-    params = jax.jit(net.init)(jax.random.key(seed), inputs)["params"]
+    shapes = jax.eval_shape(net.init, jax.random.key(seed), inputs)["params"]
+    params = jax.tree.map(lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes)
     return params, inputs, targets
 
 
@@ -42,14 +42,17 @@ def answer(net, params, inputs):
 
 
 @partial(jax.jit, static_argnums=0)
-def cost(net, params, inputs, targets):
-    logits = net.apply({"params": params}, inputs)
-    return bits_per_sequence(logits, targets, jnp.ones(inputs.shape[:2])).mean()
+def traced(net, params, inputs):
+    return net.apply({"params": params}, inputs, trace=True)
 
 
 @partial(jax.jit, static_argnums=0)
-def gradient(net, params, inputs, targets):
-    return jax.grad(partial(cost, net))(params, inputs, targets)
+def cost_and_gradient(net, params, inputs, targets):
+    def cost(params):
+        logits = net.apply({"params": params}, inputs)
+        return bits_per_sequence(logits, targets, jnp.ones(inputs.shape[:2])).mean()
+
+    return jax.value_and_grad(cost)(params)
 
 
 def size(net, inputs):
@@ -108,12 +111,11 @@ def test_an_answer_depends_on_what_was_shown_until_then_and_on_all_of_it(name):
     net = NETS[name]
     params, inputs, _ = made(net)
 
-    def energy(x, t):
-        return jnp.abs(net.apply({"params": params}, x)[:, t]).sum()
-
-    seen = jax.jit(jax.vmap(jax.grad(energy), (None, 0)))(inputs, jnp.arange(STEPS))
-    seen = np.abs(seen).max(axis=(1, 3)) > 0
-    np.testing.assert_array_equal(seen, np.tri(STEPS, dtype=bool))
+    before = answer(net, params, inputs)
+    for t in range(STEPS):
+        after = answer(net, params, inputs.at[:, t].set(1 - inputs[:, t]))
+        changed = np.abs(after - before).max(axis=(0, 2))
+        assert np.all(changed[:t] == 0) and np.all(changed[t:] > 0), t
 
 
 @each_net
@@ -195,7 +197,7 @@ def test_it_is_the_paper_step_by_step(name):
         last = jnp.concatenate([seen, now.reads.reshape(BATCH, -1)], axis=1)
         logits.append(last @ p["output"]["kernel"] + p["output"]["bias"][None])
         weightings.append(now.weightings)
-    found, steps = jax.jit(partial(net.apply, trace=True))({"params": params}, inputs)
+    found, steps = traced(net, params, inputs)
     np.testing.assert_allclose(found, np.stack(logits, axis=1), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         steps["weightings"], np.stack(weightings, axis=1), rtol=1e-4, atol=1e-5
@@ -219,17 +221,19 @@ def test_a_layer_of_the_baseline_sees_the_input_and_the_layer_below():
 def test_a_trace_changes_no_answer(name):
     net = NETS[name]
     params, inputs, _ = made(net)
-    logits, steps = jax.jit(partial(net.apply, trace=True))({"params": params}, inputs)
+    logits, steps = traced(net, params, inputs)
     np.testing.assert_allclose(logits, answer(net, params, inputs), rtol=1e-5, atol=1e-6)
     if name == "baseline":
         assert steps == {}
         return
     heads, width, rows = net.heads, net.width, net.rows
-    wanted = {"weightings": (2 * heads, rows), "output": (net.hidden[-1],)}
+    wanted = {"weightings": (2 * heads, rows), "output": (net.hidden[-1],), "memory": (rows, width)}
     wanted |= {k: (heads, width) for k in ("reads", "erased", "added")}
     assert {k: v.shape for k, v in steps.items()} == {
         k: (BATCH, STEPS, *shape) for k, shape in wanted.items()
     }
+    read = np.einsum("bthn,btnm->bthm", steps["weightings"][:, :, :heads], steps["memory"])
+    np.testing.assert_allclose(read, steps["reads"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(steps["weightings"].sum(axis=-1), 1, rtol=1e-5)
 
 
@@ -241,7 +245,7 @@ def test_every_parameter_gets_a_gradient(name):
     """Every unit's input and every row of the memory, too."""
     net = NETS[name]
     params, inputs, targets = made(net)
-    found = gradient(net, params, inputs, targets)
+    _, found = cost_and_gradient(net, params, inputs, targets)
     for path, g in jax.tree_util.tree_leaves_with_path(found):
         assert np.isfinite(g).all() and np.abs(g).max() > 1e-7, jax.tree_util.keystr(path)
     if name != "baseline":
@@ -249,65 +253,61 @@ def test_every_parameter_gets_a_gradient(name):
         assert np.abs(found["weightings"]).max(axis=1).min() > 0
 
 
-@each_net
+@pytest.mark.parametrize("name", ["two layers", "two layers of lstm, two heads", "baseline"])
 def test_its_gradient_is_the_finite_difference(name):
     net = NETS[name]
     with jax.enable_x64(True):
         params, inputs, targets = jax.tree.map(np.float64, made(net))
-        found = gradient(net, params, inputs, targets)
+        _, found = cost_and_gradient(net, params, inputs, targets)
         assert all(g.dtype == np.float64 for g in jax.tree.leaves(found))
         for seed in range(3):
-            rng, h = np.random.default_rng(seed), 1e-5
+            rng, h = np.random.default_rng(seed), 1e-6
             way = jax.tree.map(lambda x: rng.normal(size=x.shape), params)
-            ahead, behind = (
-                cost(
-                    net, jax.tree.map(lambda x, w, s=s: x + s * h * w, params, way), inputs, targets
-                )
-                for s in (1, -1)
-            )
-            products = jax.tree.map(lambda g, w: (g * w).sum(), found, way)
-            along = sum(jax.tree.leaves(products))
+            moved = (jax.tree.map(lambda x, w, s=s: x + s * h * w, params, way) for s in (1, -1))
+            ahead, behind = (cost_and_gradient(net, p, inputs, targets)[0] for p in moved)
+            along = sum(jax.tree.leaves(jax.tree.map(lambda g, w: (g * w).sum(), found, way)))
             np.testing.assert_allclose(along, (ahead - behind) / (2 * h), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", MEMORIES)
-@pytest.mark.parametrize("memory", ["constant", "learned"])
+@pytest.mark.parametrize("name, memory", [("feedforward", "constant"), ("lstm", "learned")])
 def test_a_sequence_longer_than_the_memory_stays_finite(name, memory):
-    """Ten times round the ring, with parameters ten times those at the start."""
+    """Ten times round the ring, and with parameters ten times as large."""
     net = NETS[name].clone(memory=memory)
     params, inputs, targets = made(net, steps=60)
     for scale in (1, 10):
         scaled = jax.tree.map(lambda x, s=scale: s * x, params)
-        found = gradient(net, scaled, inputs, targets)
-        assert all(np.isfinite(g).all() for g in jax.tree.leaves(found))
-        assert np.isfinite(cost(net, scaled, inputs, targets))
+        found = cost_and_gradient(net, scaled, inputs, targets)
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(found))
 
 
 # --- The start -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MEMORIES)
-def test_the_memory_starts_as_said(name):
-    learned, constant = (NETS[name].clone(memory=m) for m in ("learned", "constant"))
-    params, inputs, _ = made(learned, seed=1)
-    assert "memory" not in made(constant)[0]
+def test_the_memory_starts_as_said():
+    learned, constant = (NETS["lstm"].clone(memory=m) for m in ("learned", "constant"))
+    params, inputs, _ = made(learned)
+    plain, *_ = made(constant)
+    assert params.keys() - plain.keys() == {"memory"}
     bound = (6 + 4) ** -0.5
-    start = np.asarray(params["memory"]) - bound
-    assert np.all(np.abs(start) <= bound) and start.min() < 0 < start.max()
-    plain = {k: v for k, v in params.items() if k != "memory"}
-    as_constant = {**plain, "memory": jnp.full((6, 4), bound + 1e-6)}
+    shared = {k: v for k, v in params.items() if k != "memory"}
+    as_constant = {**shared, "memory": jnp.full((6, 4), bound + 1e-6)}
+    # The offset of 0.3 leaves 1e-6 with two figures.
     np.testing.assert_allclose(
-        answer(constant, plain, inputs), answer(learned, as_constant, inputs), atol=1e-4
+        answer(constant, shared, inputs), answer(learned, as_constant, inputs), atol=1e-3
     )
-    moved = {**params, "memory": params["memory"] + 0.5}
-    assert np.abs(answer(learned, moved, inputs) - answer(learned, params, inputs)).max() > 1e-3
 
 
-def test_seeds_differ_and_one_seed_does_not():
+def test_seeds_differ_and_what_is_learned_from_the_start_differs_from_place_to_place():
     net = NETS["lstm"]
-    one, again, other = (made(net, seed)[0] for seed in (0, 0, 1))
+    init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 1, IN)))["params"])
+    one, again, other = (init(jax.random.key(seed)) for seed in (0, 0, 1))
     jax.tree.map(np.testing.assert_array_equal, one, again)
-    kernels = jax.tree.map(lambda a, b: np.abs(a - b).max() > 0, one, other)
-    biases = {"bias", "bias_1"}
-    for path, differs in jax.tree_util.tree_leaves_with_path(kernels):
-        assert differs or path[-1].key in biases, jax.tree_util.keystr(path)
+    for path, value in jax.tree_util.tree_leaves_with_path(one):
+        if path[-1].key != "bias":
+            assert np.std(value) > 1e-3, jax.tree_util.keystr(path)
+    differs = jax.tree.map(lambda a, b: np.abs(a - b).max() > 0, one, other)
+    assert all(
+        d for path, d in jax.tree_util.tree_leaves_with_path(differs) if path[-1].key != "bias"
+    )
+    start = np.asarray(one["memory"]) - (6 + 4) ** -0.5
+    assert np.all(np.abs(start) <= (6 + 4) ** -0.5) and start.min() < 0 < start.max()

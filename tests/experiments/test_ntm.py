@@ -1,0 +1,456 @@
+"""The NTM experiment: what its config refuses, how its networks learn, what is measured of them."""
+
+import dataclasses
+import math
+import re
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.ntm import measures, training
+from experiments.ntm.config import (
+    CLAIMS,
+    PRESETS,
+    AssociativeRecall,
+    Config,
+    Copy,
+    Network,
+    NGrams,
+    PrioritySort,
+    RepeatCopy,
+)
+from experiments.ntm.experiment import run_task, times_faster, until
+from lib.models.ntm import NTM
+from lib.ops import algorithmic
+from lib.ops.algorithmic import Sequence
+from lib.run.keys import purpose, root_keys
+from lib.run.loop import initialise, train
+from lib.run.watch import Watch
+
+SMOKE = PRESETS["smoke"]
+NETWORKS = {kind: Network((4,), 1e-3) for kind in ("feedforward", "lstm", "baseline")}
+
+
+# --- Config ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"rows": 2}, "--rows must be at least 3, not 2"),
+        ({"width": 0}, "--width must be at least 1, not 0"),
+        ({"batch": 0}, "--batch must be at least 1, not 0"),
+        ({"validation": 0}, "--validation must be at least 1, not 0"),
+        ({"every": 0}, "--every must be at least 1, not 0"),
+        ({"chunk": -4}, "--chunk must be at least 1, not -4"),
+        ({"clip": 0.0}, "--clip must be above 0, not 0.0"),
+        ({"clip": math.nan}, "--clip must be above 0, not nan"),
+        ({"tasks": ()}, "--tasks needs one or more different values"),
+        ({"tasks": ("copy", "copy")}, "--tasks needs one or more different values"),
+        ({"models": ()}, "--models needs one or more different values"),
+        ({"models": ("lstm", "lstm")}, "--models needs one or more different values"),
+        ({"batch": 16, "every": 1000}, "--every must be a multiple of --batch, 16"),
+        ({"batch": 16, "every": 1600}, "--chunk must be a multiple of --batch, 16"),
+    ],
+)
+def test_impossible_settings_are_refused(changed, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Config(**changed)
+
+
+@pytest.mark.parametrize(
+    "make, changed, said",
+    [
+        (Copy, {"sequences": 0}, "--sequences must be at least 1, not 0"),
+        (Copy, {"bits": 0}, "--bits must be at least 1, not 0"),
+        (Copy, {"length": 0}, "--length must be at least 1, not 0"),
+        (Copy, {"tested": ()}, "--tested must be one or more numbers of at least 1"),
+        (Copy, {"tested": (5, 0)}, "--tested must be one or more numbers of at least 1"),
+        (RepeatCopy, {"repeats": 1}, "--repeats must be at least 2, not 1"),
+        (RepeatCopy, {"length": 0}, "--length must be at least 1, not 0"),
+        (AssociativeRecall, {"vectors": 0}, "--vectors must be at least 1, not 0"),
+        (AssociativeRecall, {"items": 1}, "--items must be at least 2, not 1"),
+        (AssociativeRecall, {"tested": (1,)}, "--tested must be one or more numbers of at least 2"),
+        (NGrams, {"context": 0}, "--context must be at least 1, not 0"),
+        (NGrams, {"context": 5, "length": 5}, "--length must be at least 6, not 5"),
+        (PrioritySort, {"sorted": 1}, "--sorted must be at least 2, not 1"),
+        (PrioritySort, {"sorted": 5, "shown": 4}, "--shown must be at least 5, not 4"),
+    ],
+)
+def test_impossible_tasks_are_refused(make, changed, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make(**NETWORKS, **changed)
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"hidden": ()}, "--hidden must be one or more sizes above 0"),
+        ({"hidden": (5, 0)}, "--hidden must be one or more sizes above 0"),
+        ({"heads": 0}, "--heads must be at least 1, not 0"),
+        ({"learning_rate": -1e-4}, "--learning-rate must be at least 0, not -0.0001"),
+        ({"learning_rate": math.nan}, "--learning-rate must be at least 0, not nan"),
+    ],
+)
+def test_impossible_networks_are_refused(changed, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Network(**{"hidden": (5,), "learning_rate": 1e-4, **changed})
+
+
+# --- The rule --------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A task and its model in one: logits `x w` for inputs so large that gradients pass 10."""
+
+    steps = 3
+    inputs = 2
+    spread: float = 20.0
+    start: float = 0.0
+
+    def sample(self, key):
+        x_key, y_key = jax.random.split(key)
+        x = self.spread * jax.random.normal(x_key, (self.steps, self.inputs))
+        y = jax.random.bernoulli(y_key, 0.5, (self.steps, 1)).astype(jnp.float32)
+        return Sequence(x, y, jnp.array([1.0, 0.0, 1.0]))
+
+    def init(self, key, inputs):
+        del key
+        return {"params": jnp.full((inputs.shape[2], 1), self.start)}
+
+    def apply(self, variables, inputs):
+        return inputs @ variables["params"]
+
+
+def updates(learner, steps):
+    """`(parameters, bits)` after each of the updates."""
+    state, step, found = learner.init(jax.random.key(0)), jax.jit(learner.step), []
+    for t in range(steps):
+        state, metrics = step(state, (), jax.random.key(7), jnp.int32(t))
+        found.append((np.asarray(state.params)[:, 0], float(metrics["bits"])))
+    return found
+
+
+def shown_to(line, indices):
+    return training.sample(line, purpose(jax.random.key(7), "sequences"), jnp.asarray(indices))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_rule_is_graves_rmsprop(batch):
+    """n <- .95 n + .05 g^2; m <- .95 m + .05 g; v <- .9 v - lr g / sqrt(n - m^2 + 1e-4)."""
+    line, rate = Line(), 1e-3
+    learner = training.make_learner(line, line, rate, batch, 10.0)
+    w, n, m, v = (np.zeros(2) for _ in range(4))
+    cut = 0
+    for t, (found, bits) in enumerate(updates(learner, 8)):
+        x, y, scored = (
+            np.asarray(a, np.float64) for a in shown_to(line, t * batch + np.arange(batch))
+        )
+        logits = x @ w
+        p, y = 1 / (1 + np.exp(-logits)), y[..., 0]
+        nats = -(scored * np.log(np.where(y == 1, p, 1 - p))).sum(axis=1)
+        assert bits == pytest.approx(nats.mean() / np.log(2), rel=1e-3)
+        g = np.einsum("bt,bti->i", scored * (p - y), x) / batch
+        cut += np.sum(np.abs(g) > 10)
+        g = np.clip(g, -10, 10)
+        n, m = 0.95 * n + 0.05 * g**2, 0.95 * m + 0.05 * g
+        v = 0.9 * v - rate * g / np.sqrt(n - m**2 + 1e-4)
+        w = w + v
+        np.testing.assert_allclose(found, w, rtol=1e-3, atol=1e-6)
+    assert cut > 0
+
+
+def test_sequences_are_a_function_of_key_and_index():
+    task = algorithmic.Copy(3, 1, 4)
+    key = jax.random.key(0)
+    together = training.sample(task, key, jnp.arange(8, 12))
+    for i in range(4):
+        alone = training.sample(task, jax.random.clone(key), jnp.array([8 + i]))
+        for one, all_ in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one[0], all_[i])
+
+
+def test_a_batch_of_four_sees_the_sequences_of_four_batches_of_one():
+    """At learning rate 0 costs tell which sequences were seen."""
+    line = Line(spread=1.0, start=1.0)
+    one, four = (training.make_learner(line, line, 0.0, batch, 10.0) for batch in (1, 4))
+    single = [bits for _, bits in updates(one, 12)]
+    assert len(set(single)) == 12
+    found = [bits for _, bits in updates(four, 3)]
+    np.testing.assert_allclose(found, np.reshape(single, (3, 4)).mean(axis=1), rtol=1e-5)
+
+
+def test_equal_learners_are_compiled_once():
+    task, model = training.make_task(SMOKE, "copy"), NTM(3)
+    again = training.make_learner(algorithmic.Copy(3, 1, 3), NTM(3), 1e-3, 4, 10.0)
+    assert training.make_learner(task, model, 1e-3, 4, 10.0) is again
+
+
+def test_networks_are_validated_on_sequences_none_of_them_is_trained_on():
+    task = algorithmic.Copy(8, 20, 20)
+    keys = [purpose(jax.random.key(0), "validation")]
+    for name in ("copy-lstm", "copy-baseline"):
+        for seed in (0, 1):
+            keys.append(purpose(purpose(jax.random.key(seed), name), "sequences"))
+    draw = jax.jit(lambda key: training.sample(task, key, jnp.arange(50)).inputs)
+    drawn = np.concatenate([draw(key) for key in keys]).reshape(250, -1)
+    assert len(np.unique(drawn, axis=0)) == 250
+
+
+# --- Training --------------------------------------------------------------------------------
+
+SOME = dataclasses.replace(SMOKE, models=("feedforward",))
+
+
+def trained(seeds, config=SOME):
+    keys = root_keys(seeds)
+    return training.train_network("copy-feedforward", config, "copy", "feedforward", keys, Watch())
+
+
+@pytest.fixture(scope="module")
+def two_seeds():
+    return trained((0, 1))
+
+
+def member(params, i):
+    return jax.tree.map(lambda x: x[i], params)
+
+
+def test_a_seed_alone_is_the_same_seed_among_others_bit_for_bit(two_seeds):
+    alone = trained((1,))
+    chex.assert_trees_all_equal(member(alone.params, 0), member(two_seeds.params, 1))
+    for one, both in zip(alone.history, two_seeds.history, strict=True):
+        assert one["bits"][0] == both["bits"][1]
+        assert one.get("validation", [0])[0] == both.get("validation", [0, 0])[1]
+    assert two_seeds.history[-1]["bits"][0] != two_seeds.history[-1]["bits"][1]
+
+
+def test_chunks_of_another_length_train_the_same(two_seeds):
+    other = trained((0,), dataclasses.replace(SOME, chunk=20))
+    chex.assert_trees_all_equal(member(other.params, 0), member(two_seeds.params, 0))
+    validation = [row["validation"][0] for row in other.history if "validation" in row]
+    assert len(other.history) == 4 and len(validation) == 2
+    assert validation == [row["validation"][0] for row in two_seeds.history]
+
+
+def test_the_learning_curve_is_the_cost_of_the_validation_sequences(two_seeds):
+    task = training.make_task(SOME, "copy")
+    model = training.make_model(SOME, SOME.copy.feedforward, "feedforward", task.outputs)
+    for i in range(2):
+        found = training.costs(SOME, task, model, member(two_seeds.params, i))
+        assert found["bits"].shape == found["wrong"].shape == (SOME.validation,)
+        assert two_seeds.history[-1]["validation"][i] == pytest.approx(found["bits"].mean())
+        assert np.all(found["wrong"] <= 9) and np.all(found["wrong"] % 1 == 0)
+
+
+def test_the_step_is_traced_once_over_two_chunks():
+    task = training.make_task(SOME, "copy")
+    model = training.make_model(SOME, SOME.copy.feedforward, "feedforward", task.outputs)
+    learner = training.make_learner(task, model, 1e-3, SOME.batch, SOME.clip)
+    keys, counted = root_keys((0,)), chex.assert_max_traces(learner.step, n=1)
+    start = initialise(learner.init, keys)
+    train("copy", start, counted, keys, (), steps=20, every=10, watch=Watch())
+
+
+def test_a_small_machine_learns_to_copy():
+    task = algorithmic.Copy(2, 1, 3)
+    model = NTM(2, "feedforward", (24,), 1, 8, 6, "constant")
+    learner = training.make_learner(task, model, 1e-2, 16, 10.0)
+    keys = root_keys((0,))
+    done = train(
+        "copy",
+        initialise(learner.init, keys),
+        learner.step,
+        keys,
+        (),
+        steps=1000,
+        every=100,
+        watch=Watch(),
+    )
+    bits = [row["bits"][0] for row in done.history]
+    assert bits[0] > 1.5 and min(bits) < 0.1, bits
+
+
+# --- What is measured ------------------------------------------------------------------------
+
+
+def curve(*costs):
+    return [{"step": 10 * (i + 1), "validation": [c, 9.0]} for i, c in enumerate(costs)]
+
+
+@pytest.mark.parametrize(
+    "costs, wanted",
+    [
+        ((5, 0.5, 0.1), 80),
+        ((0.5, 5, 0.1), 120),
+        ((5, 2, 1), math.inf),
+        ((5, 0.5, 1.0), math.inf),
+        ((0.9, 0.9, 0.9), 40),
+    ],
+)
+def test_a_task_is_learned_when_the_curve_stays_below_one_bit(costs, wanted):
+    history = curve(*costs)
+    assert until(history, 0, 4) == wanted
+    assert until(history, 1, 4) == math.inf
+    assert until([{"step": 5, "bits": [0]}, *history, {"step": 31, "bits": [9]}], 0, 4) == wanted
+
+
+def test_how_many_times_faster():
+    """A baseline that never gets there has at least seen all; a network that never does gets 0."""
+    found = times_faster([50, 50, math.inf, math.inf], [100, math.inf, 100, math.inf], 1000)
+    assert found == [2, 20, 0, 0]
+
+
+def written(places, rows=32):
+    """One head that writes at `places` `[n, shown]`, not too sharply: `[n, shown, 1, N]`."""
+    return (0.6 * np.eye(rows) + 0.4 / rows)[places][:, :, None]
+
+
+@pytest.mark.parametrize("offset", [0, 7, 25, 31])
+@pytest.mark.parametrize("slope", [9, -9])
+def test_writing_on_a_line_is_found_wherever_it_is_on_the_ring(offset, slope):
+    priorities = np.random.default_rng(0).uniform(-1, 1, (20, 10))
+    places = np.round(offset + slope * priorities).astype(int) % 32
+    found = measures.linearity(written(places), priorities)
+    assert found.shape == (1,) and found[0] > 0.98
+
+
+def test_writing_anywhere_in_order_of_time_or_nowhere_is_no_line():
+    rng = np.random.default_rng(0)
+    priorities = rng.uniform(-1, 1, (20, 10))
+    heads = [
+        written(rng.integers(0, 32, (20, 10))),
+        written(np.tile(np.arange(10), (20, 1))),
+        written(np.full((20, 10), 5)),
+        written(np.round(9 + 9 * priorities).astype(int)),
+    ]
+    found = measures.linearity(np.concatenate(heads, axis=2), priorities)
+    assert np.all(found[:3] < 0.1) and found[2] == 0 and found[3] > 0.98
+
+
+def path(reading, writing, rows=8):
+    """Weightings `[T, 2, N]` of a head that reads and one that writes at those rows, step by step."""
+    return np.eye(rows)[np.stack([reading, writing], axis=1)] * 0.9
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("apart", [0, 1])
+def test_heads_that_march_round_the_ring(direction, apart):
+    places = (6 + direction * np.arange(4)) % 8
+    waiting = np.zeros(5, int)
+    reading = np.concatenate([waiting, (places + apart) % 8])
+    writing = np.concatenate([places, waiting])
+    found = measures.head_movement(path(reading, writing), 4)
+    assert found == pytest.approx({"focus": 0.9, "step_of_one": 1, "read_where_written": 1})
+
+
+def test_heads_that_do_not():
+    found = measures.head_movement(path([0] * 5 + [3, 3, 3, 3], [0, 2, 4, 5] + [0] * 5), 4)
+    wanted = {"focus": 0.9, "step_of_one": 1 / 3, "read_where_written": 0.25}
+    assert found == pytest.approx(wanted)
+
+
+# --- The tasks -------------------------------------------------------------------------------
+
+
+def of_network(task, kind):
+    return {f"{task}_{kind}_{what}" for what in ("bits", "sequences", "updates", "parameters")}
+
+
+PROMISED = {
+    "repeat_copy": {
+        f"repeat_copy_feedforward_{what}_{size}"
+        for what in ("exact", "wrong", "bits")
+        for size in ("2x2", "4x2", "2x4")
+    },
+    "associative_recall": {f"associative_recall_feedforward_bits_{n}" for n in (3, 4)},
+    "ngrams": {"ngrams_optimal_bits", "ngrams_feedforward_above_optimal"},
+    "priority_sort": {"priority_sort_feedforward_linear"},
+}
+
+
+@pytest.mark.parametrize("task", PROMISED)
+def test_each_task_measures_what_it_promises(task):
+    result = run_task(SOME, task, root_keys((0,)), Watch())
+    assert result.metrics.keys() == PROMISED[task] | of_network(task, "feedforward")
+    for name, values in result.metrics.items():
+        assert len(values) == 1, name
+        assert np.isfinite(values[0]) or name.endswith("_sequences"), name
+        if name.split("_")[-2] in ("exact", "wrong") or name.endswith("linear"):
+            assert 0 <= values[0] <= 1, name
+    assert result.history.keys() == result.weights.keys() == {f"{task}-feedforward"}
+    assert all(np.isfinite(a).all() for a in result.arrays.values())
+
+
+# --- One smoke run ---------------------------------------------------------------------------
+
+
+def test_a_run_measures_what_it_promises(ntm_smoke):
+    config, data, result = ntm_smoke
+    kinds, memories = ("feedforward", "lstm", "baseline"), ("feedforward", "lstm")
+    wanted = set().union(*(of_network("copy", kind) for kind in kinds))
+    wanted |= {
+        f"copy_{k}_{what}_{n}" for k in kinds for what in ("exact", "wrong", "bits") for n in (3, 6)
+    }
+    wanted |= {
+        f"copy_{k}_{what}"
+        for k in memories
+        for what in ("times_faster", "focus", "step_of_one", "read_where_written")
+    }
+    assert result.metrics.keys() == wanted
+    for name, values in result.metrics.items():
+        assert len(values) == 1 and (np.isfinite(values[0]) or name.endswith("_sequences")), name
+    for name in wanted:
+        if re.search("_(exact|wrong|focus|step_of_one|read_where_written)", name):
+            assert 0 <= result.metrics[name][0] <= 1, name
+    assert [d["name"] for d in data] == ["copy"] and not data[0]["real"]
+    assert result.metrics["copy_lstm_updates"] == [config.copy.sequences / config.batch]
+
+
+def test_the_claims_on_copy_find_their_metrics(ntm_smoke):
+    def kind(name):
+        return re.sub(r"_\d+$", "", name)
+
+    found = {kind(name) for name in ntm_smoke[2].metrics}
+    wanted = {kind(claim.metric) for claim in CLAIMS if claim.metric.startswith("copy_")}
+    assert wanted and wanted <= found
+
+
+def test_the_cost_falls(ntm_smoke):
+    config, _, result = ntm_smoke
+    for name in ("copy-feedforward", "copy-lstm", "copy-baseline"):
+        rows = result.history[name]
+        assert [row["step"] for row in rows] == [10, 20]
+        costs = [row["validation"][0] for row in rows]
+        assert costs[1] < costs[0] < 8, name
+        kind = name.removeprefix("copy-")
+        assert result.metrics[f"copy_{kind}_bits"][0] == pytest.approx(costs[-1])
+
+
+def test_what_a_network_answers_and_does_is_kept(ntm_smoke):
+    config, _, result = ntm_smoke
+    assert result.arrays["sequences_per_update"] == config.batch
+    assert result.arrays["copy_trained_up_to"] == 3
+    for length in (3, 6):
+        steps = 2 * length + 1
+        assert result.arrays[f"copy_{length}_scored"].sum() == length
+        for kind in ("feedforward", "lstm", "baseline"):
+            found = result.arrays[f"copy_{length}_{kind}_outputs"]
+            assert found.shape == (steps, 3) and np.all((found > 0) & (found < 1))
+        weightings = result.arrays[f"copy_{length}_lstm_weightings"]
+        assert weightings.shape == (steps, 2, config.rows)
+        np.testing.assert_allclose(weightings.sum(axis=2), 1, rtol=1e-5)
+    assert result.arrays["copy_3_lstm_memory"].shape == (7, config.rows, config.width)
+
+
+def test_the_weights_are_kept_with_what_there_is_to_know(ntm_smoke):
+    result = ntm_smoke[2]
+    for kind in ("feedforward", "lstm", "baseline"):
+        params, about = result.weights[f"copy-{kind}"]
+        assert about == {"paper": "ntm", "task": "copy", "model": kind}
+        count = sum(x.size for x in jax.tree.leaves(params))
+        assert result.metrics[f"copy_{kind}_parameters"] == [count]
