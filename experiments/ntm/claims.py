@@ -313,10 +313,10 @@ NGRAMS = (
     _claim(
         "ngrams_optimal_bits",
         "section 4.4, (10)",
-        "The best that can be done on the N-grams: cost of the optimal estimator",
+        "The best that can be done on the N-grams: cost of the optimal estimator (20 000 sequences)",
         "about 133",
         "within",
-        132,
+        133,
         "bits",
         tolerance=1,
     ),

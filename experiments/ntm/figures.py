@@ -134,7 +134,7 @@ def figure_13(result: Result) -> Figure | None:
     """Figure 13: learning to predict N-grams; below the optimal estimator (10) nobody can be for long."""
     figure, axis = curves(result, "ngrams", 0)
     if figure is not None:
-        best = result.metrics["ngrams_optimal_bits"][0]
+        best = result.metrics["ngrams_optimal_validation_bits"][0]
         axis.axhline(best, color=DATA, ls=":", label="optimal estimator")
         axis.set_ylim(0.98 * best, max(1.2 * best, axis.get_ylim()[1]))
         axis.legend(frameon=False)

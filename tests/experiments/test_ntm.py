@@ -368,7 +368,7 @@ PROMISED = {
         for size in ("2x2", "4x2", "2x4")
     },
     "associative_recall": {f"associative_recall_feedforward_bits_{n}" for n in (3, 4)},
-    "ngrams": {"ngrams_optimal_bits", "ngrams_feedforward_above_optimal"},
+    "ngrams": {"ngrams_optimal_bits", "ngrams_optimal_validation_bits", "ngrams_feedforward_above_optimal"},
     "priority_sort": {"priority_sort_feedforward_linear"},
 }
 

@@ -84,7 +84,7 @@ def made_up(tasks=tuple(TASK_OF), models=(*NTMS, "baseline")) -> Result:
     if "ngrams" in tasks:
         arrays |= sequence("ngrams", bits(30, 1), bits(30, 1), np.ones(30))
         arrays |= {"ngrams_context": np.array(2), "ngrams_optimal": np.full(30, 0.5)}
-        metrics["ngrams_optimal_bits"] = [3.0]
+        metrics["ngrams_optimal_validation_bits"] = [3.0]
     if "priority_sort" in tasks:
         shown, asked = 5, 4
         inputs = np.zeros((shown + 1 + asked, 6))
