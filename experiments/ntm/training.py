@@ -96,6 +96,7 @@ def make_learner(
     return Learner(init, step)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def sample(task, key: jax.Array, indices: jax.Array) -> Sequence:
     """The sequences `indices` of the endless stream of `key`: `[n, T, ...]`."""
     return jax.vmap(lambda i: task.sample(jax.random.fold_in(key, i)))(indices)

@@ -71,14 +71,14 @@ class NTM(nn.Module):
     def _initial_memory(self, batch: int) -> Memory:
         if self.memory == "learned":
             bound = (self.rows + self.width) ** -0.5
-            start = nn.initializers.uniform(2 * bound)
-            rows = self.param("memory", start, (self.rows, self.width)) - bound
+            start = partial(jax.random.uniform, minval=-bound, maxval=bound)
+            matrix = self.param("memory", start, (self.width, self.rows))
         else:
-            rows = jnp.full((self.rows, self.width), 1e-6)
+            matrix = jnp.full((self.width, self.rows), 1e-6)
         heads = 2 * self.heads
         logits = self.param("weightings", nn.initializers.normal(1.0), (heads, self.rows))
         reads = self.param("reads", nn.initializers.normal(0.01), (self.heads, self.width))
-        memory = Memory(rows, jax.nn.softmax(logits), reads)
+        memory = Memory(matrix, jax.nn.softmax(logits), reads)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (batch, *x.shape)), memory)
 
     def _initial_state(self, batch: int):
@@ -96,7 +96,7 @@ class NTM(nn.Module):
 
 def _step(controller, layers, heads, trace, dense, weights, carry, x):
     memory, state = carry
-    batch = memory.rows.shape[0]
+    batch = memory.matrix.shape[0]
     inside = memory.reads.reshape(batch, -1)
     new_state = []
     for i in range(layers):
@@ -114,7 +114,7 @@ def _step(controller, layers, heads, trace, dense, weights, carry, x):
     )
     y = {"output": inside, "reads": memory.reads}
     if trace:
-        y |= {"weightings": memory.weightings, "memory": memory.rows}
+        y |= {"weightings": memory.weightings, "memory": memory.matrix.swapaxes(1, 2)}
         y |= {"erased": did.erased, "added": did.added}
     return (memory, tuple(new_state)), y
 

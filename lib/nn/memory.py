@@ -15,12 +15,12 @@ class Memory(NamedTuple):
     """What the heads carry from step to step.
 
     Attributes:
-      rows: `[B, N, M]`.
+      matrix: `[B, M, N]` (see `lib.ops.addressing`).
       weightings: `[B, R + W, N]`: where the read heads look, then the write heads.
       reads: `[B, R, M]`: what the read heads read last.
     """
 
-    rows: jax.Array
+    matrix: jax.Array
     weightings: jax.Array
     reads: jax.Array
 
@@ -33,7 +33,7 @@ class Writes(NamedTuple):
 
 
 def head_outputs(width: int, reads: int, writes: int) -> int:
-    """How many numbers the controller gives to all heads on a memory of rows of `width`."""
+    """How many numbers the controller gives to all heads on a memory of `width` values a location."""
     return (reads + writes) * (width + SHIFTS + 3) + writes * 2 * width
 
 
@@ -49,7 +49,7 @@ def access(memory: Memory, outputs: jax.Array, *, writes: int) -> tuple[Memory, 
       writes: how many of the heads write.
     """
     batch, heads, _ = memory.weightings.shape
-    width = memory.rows.shape[2]
+    width = memory.matrix.shape[1]
     for_address = heads * (width + SHIFTS + 3)
     addressing, writing = outputs[:, :for_address], outputs[:, for_address:]
     addressing = addressing.reshape(batch, heads, -1)
@@ -57,7 +57,7 @@ def access(memory: Memory, outputs: jax.Array, *, writes: int) -> tuple[Memory, 
         addressing, [width, width + 1, width + 2, width + 3], axis=2
     )
     weightings = jax.vmap(jax.vmap(_address, (None, 0, 0, 0, 0, 0, 0)))(
-        memory.rows,
+        memory.matrix,
         memory.weightings,
         jnp.tanh(key),
         jax.nn.softplus(strength[..., 0]),
@@ -67,14 +67,16 @@ def access(memory: Memory, outputs: jax.Array, *, writes: int) -> tuple[Memory, 
     )
     erased, added = jnp.split(writing.reshape(batch, writes, -1), 2, axis=2)
     did = Writes(jax.nn.sigmoid(erased), jnp.tanh(added))
-    rows = memory.rows
+    matrix = memory.matrix
     for operation, vectors in ((erase, did.erased), (add, did.added)):
         for head in range(writes):
             at = weightings[:, heads - writes + head]
-            rows = jax.vmap(operation)(rows, at, vectors[:, head])
-    reads = jax.vmap(jax.vmap(read, (None, 0)))(rows, weightings[:, : heads - writes])
-    return Memory(rows, weightings, reads), did
+            matrix = jax.vmap(operation)(matrix, at, vectors[:, head])
+    reads = jax.vmap(jax.vmap(read, (None, 0)))(matrix, weightings[:, : heads - writes])
+    return Memory(matrix, weightings, reads), did
 
 
-def _address(rows, previous, key, strength, gate, shift, gamma):
-    return address(rows, previous, key=key, strength=strength, gate=gate, shift=shift, gamma=gamma)
+def _address(matrix, previous, key, strength, gate, shift, gamma):
+    return address(
+        matrix, previous, key=key, strength=strength, gate=gate, shift=shift, gamma=gamma
+    )

