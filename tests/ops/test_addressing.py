@@ -24,7 +24,7 @@ def head(seed=0, dtype=np.float32):
     """The arguments of `address`, all of them ordinary."""
     rng = np.random.default_rng(seed)
     arguments = {
-        "memory": rng.normal(size=(N, M)),
+        "memory": rng.normal(size=(M, N)),
         "previous": rng.dirichlet(np.ones(N)),
         "key": rng.normal(size=M),
         "strength": np.array(rng.uniform(0.5, 5)),
@@ -42,7 +42,7 @@ def one_hot(row, rows=N):
 def content_loops(key, strength, memory):
     """(5) and (6)."""
     similar = []
-    for row in memory:
+    for row in memory.T:
         dot = sum(k * m for k, m in zip(key, row, strict=True))
         similar.append(dot / (sum(k * k for k in key) ** 0.5 * sum(m * m for m in row) ** 0.5))
     powers = [np.exp(strength * s) for s in similar]
@@ -100,15 +100,15 @@ def test_addressing_is_equations_5_to_9(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_reading_and_writing_are_equations_2_to_4(seed):
     rng = np.random.default_rng(seed)
-    memory, w = rng.normal(size=(N, M)), rng.dirichlet(np.ones(N))
+    memory, w = rng.normal(size=(M, N)), rng.dirichlet(np.ones(N))
     e, a = rng.uniform(size=M), rng.normal(size=M)
     wanted_read = np.zeros(M)
-    erased, added = np.zeros((2, N, M))
+    erased, added = np.zeros((2, M, N))
     for i in range(N):
-        wanted_read += w[i] * memory[i]
+        wanted_read += w[i] * memory[:, i]
         for j in range(M):
-            erased[i, j] = memory[i, j] * (1 - w[i] * e[j])
-            added[i, j] = memory[i, j] + w[i] * a[j]
+            erased[j, i] = memory[j, i] * (1 - w[i] * e[j])
+            added[j, i] = memory[j, i] + w[i] * a[j]
     memory, w, e, a = (jnp.float32(x) for x in (memory, w, e, a))
     np.testing.assert_allclose(read(memory, w), wanted_read, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(erase(memory, w, e), erased, rtol=1e-5, atol=1e-6)
@@ -162,7 +162,7 @@ def test_an_open_gate_forgets_the_previous_weighting():
 def test_a_strong_key_finds_its_row_and_a_weak_one_none():
     memory = head()["memory"]
     for row in range(N):
-        key = 3 * memory[row]
+        key = 3 * memory[:, row]
         found = content_weighting(key, jnp.float32(1e4), memory)
         np.testing.assert_allclose(found, one_hot(row), atol=1e-6)
         np.testing.assert_allclose(cosine_similarity(key, memory)[row], 1, rtol=1e-6)
@@ -173,28 +173,28 @@ def test_content_is_found_then_passed_by_one():
     """The second of the paper's modes: a key finds a block, the shift takes what comes after it."""
     arguments = head() | {"gate": jnp.float32(1), "shift": ON, "strength": jnp.float32(1e3)}
     for row in range(N):
-        found = address(**arguments | {"key": arguments["memory"][row]})
+        found = address(**arguments | {"key": arguments["memory"][:, row]})
         np.testing.assert_allclose(found, one_hot((row + 1) % N), atol=1e-6)
 
 
 def test_rows_are_erased_and_written_exactly():
-    memory = jnp.float32(np.random.default_rng(0).normal(size=(N, M)))
+    memory = jnp.float32(np.random.default_rng(0).normal(size=(M, N)))
     vector = jnp.float32([0.5, -2.0, 0.0, 7.0])
     emptied = erase(memory, one_hot(2), jnp.ones(M))
-    np.testing.assert_array_equal(emptied, np.where(np.arange(N)[:, None] == 2, 0, memory))
+    np.testing.assert_array_equal(emptied, np.where(np.arange(N) == 2, 0, memory))
     np.testing.assert_array_equal(erase(memory, one_hot(2), jnp.zeros(M)), memory)
     written = add(emptied, one_hot(2), vector)
-    np.testing.assert_array_equal(written[2], vector)
-    np.testing.assert_array_equal(np.delete(written, 2, axis=0), np.delete(memory, 2, axis=0))
+    np.testing.assert_array_equal(written[:, 2], vector)
+    np.testing.assert_array_equal(np.delete(written, 2, axis=1), np.delete(memory, 2, axis=1))
     np.testing.assert_array_equal(read(written, one_hot(2)), vector)
     np.testing.assert_array_equal(add(memory, jnp.zeros(N), vector), memory)
 
 
 def test_some_values_of_a_row_can_be_erased_and_others_kept():
-    memory = jnp.float32(np.random.default_rng(0).normal(size=(N, M)))
+    memory = jnp.float32(np.random.default_rng(0).normal(size=(M, N)))
     found = erase(memory, one_hot(4), jnp.float32([1, 0, 1, 0]))
     wanted = np.array(memory)
-    wanted[4, [0, 2]] = 0
+    wanted[[0, 2], 4] = 0
     np.testing.assert_array_equal(found, wanted)
 
 
@@ -209,7 +209,7 @@ def test_a_large_gamma_leaves_the_largest_share_alone(gamma):
     np.testing.assert_allclose(sharpen(equal, jnp.float32(gamma)), [0.5, 0, 0.5, 0], atol=1e-6)
 
 
-ZERO_KEY, ZERO_MEMORY = {"key": jnp.zeros(M)}, {"memory": jnp.zeros((N, M))}
+ZERO_KEY, ZERO_MEMORY = {"key": jnp.zeros(M)}, {"memory": jnp.zeros((M, N))}
 HUGE = {"strength": jnp.float32(1e6)}
 EXACT_ZEROS = {"previous": one_hot(3), "gate": jnp.float32(0), "shift": STAY}
 SHARP = {"gamma": jnp.float32(1e4)}
@@ -218,9 +218,9 @@ EXTREMES = {
     "key of zeros": ZERO_KEY,
     "memory of zeros": ZERO_MEMORY,
     "key and memory of zeros": ZERO_KEY | ZERO_MEMORY,
-    "one row of zeros": {"memory": head()["memory"].at[2].set(0)},
-    "memory of the size of its initial bias": {"memory": jnp.full((N, M), 1e-6)},
-    "values whose squares underflow": {"memory": jnp.full((N, M), 1e-25)},
+    "one row of zeros": {"memory": head()["memory"].at[:, 2].set(0)},
+    "memory of the size of its initial bias": {"memory": jnp.full((M, N), 1e-6)},
+    "values whose squares underflow": {"memory": jnp.full((M, N), 1e-25)},
     "huge strength": HUGE,
     "huge strength on zeros": HUGE | ZERO_KEY | ZERO_MEMORY,
     "no strength": {"strength": jnp.float32(0)},
@@ -255,7 +255,7 @@ def test_weightings_stay_weightings_and_gradients_finite(case):
 
 
 def test_an_empty_memory_is_like_no_row_more_than_another():
-    for key, memory in ((jnp.ones(M), jnp.zeros((N, M))), (jnp.zeros(M), head()["memory"])):
+    for key, memory in ((jnp.ones(M), jnp.zeros((M, N))), (jnp.zeros(M), head()["memory"])):
         np.testing.assert_array_equal(cosine_similarity(key, memory), np.zeros(N))
         found = content_weighting(key, jnp.float32(50), memory)
         np.testing.assert_allclose(found, 1 / N, rtol=1e-6)
@@ -321,7 +321,7 @@ W, ROW, CELL = jnp.ones(N) / N, jnp.ones(M), jnp.float32(1)
                 (A["memory"][None], W, ROW),
                 (A["memory"], W[:1], ROW),
                 (A["memory"], W, ROW[:1]),
-                (A["memory"][:1], W, ROW),
+                (A["memory"][:, :1], W, ROW),
             )
         ),
     ],
