@@ -35,8 +35,7 @@ PEER = {
     "name": "loudinthecloud/pytorch-ntm",
     "seconds": 675,
     "sequences": 13_500,
-    "seeds": 1,
-    "why": "measured once, elsewhere on two cores of the same kind; batch 1, its own settings",
+    "why": "measured elsewhere, on two cores of the same kind, at batch 1",
 }
 
 

@@ -42,6 +42,16 @@ def test_our_number_in_a_table():
     assert ours(row(ours=None, why="needs mnist")) == "–"
 
 
+def test_a_median_shows_the_range():
+    assert (
+        ours(row(ours=4.0, std=None, range=[1.0, 12.0], n=3)) == "4.000 (1.000 to 12.00) nats (n = 3)"
+    )
+    assert (
+        ours(row(ours=4.0, std=None, range=[1.0, None], n=3)) == "4.000 (1.000 to never) nats (n = 3)"
+    )
+    assert ours(row(ours=4.0, std=None, range=[4.0, 4.0], n=1)) == "4.000 nats (n = 1)"
+
+
 def test_a_table_in_markdown():
     lines = claims_markdown([row(), row(holds=False, why="too short"), row(holds=None, why="")])
     lines = lines.splitlines()
@@ -95,17 +105,22 @@ def test_a_table_leaves_out_claims_about_other_data_and_a_variants_what_it_is_no
     paper = load_paper("papers.toy")
     whys = {"kept": "at least 3", "other": "needs mnist", "later": "decided by paper"}
     whys |= {"absent": "not run"}
-    rows = [row(statement=name, why=why) for name, why in whys.items()]
+    rows = [row(statement=name, id=name, why=why) for name, why in whys.items()]
     made = {"seeds": [0], "data": [], "device": "cpu", "seconds": {"compile": 1, "run": 1}}
     made |= {"command": "c", "claims": rows}
-    monkeypatch.setattr(type(paper), "records", lambda self: {"smoke": made, "smoke-half": made})
+    half = [row(statement="theirs", id="theirs", why="at least 3")]
+    records = {
+        "smoke": {**made, "claims": [*rows, row(statement="theirs", id="theirs", why="not run")]}
+    }
+    records["smoke-half"] = {**made, "claims": rows + half}
+    monkeypatch.setattr(type(paper), "records", lambda self: records)
 
     def statements(name):
         text = render(f"<!-- begin claims {name} -->\n<!-- end -->", "papers", paper)
-        return {statement for statement in whys if f"| {statement} |" in text}
+        return {statement for statement in (*whys, "theirs") if f"| {statement} |" in text}
 
     assert statements("smoke") == {"kept", "later", "absent"}
-    assert statements("smoke-half") == {"kept"}
+    assert statements("smoke-half") == {"kept", "theirs"}
 
 
 def test_a_claim_holds_in_the_list_of_papers_if_it_does_in_every_record_that_decides_it(
@@ -132,6 +147,22 @@ def test_time_to_quality(tmp_path, monkeypatch):
     lines = render(text, "papers", paper).splitlines()
     assert lines[1] == "| dB | ours, s | PyTorch, s |"
     assert lines[3:5] == ["| 31.5 | 12.00 | 99.50 |", "| 32.5 | 60.00 | not in 240.0 |"]
+
+
+def test_time_to_solve(tmp_path, monkeypatch):
+    paper = load_paper("papers.toy")
+    monkeypatch.setattr(type(paper), "results", tmp_path)
+    text = "<!-- begin solve -->\n<!-- end -->"
+    assert "Not run." in render(text, "papers", paper)
+    rows = [{"seed": 0, "seconds": 7.5, "sequences": 4000}]
+    rows += [{"seed": 1, "seconds": None, "sequences": 9000}]
+    found = {"what": "no wrong bit", "cap": 60.0, "rows": rows, "solved": 1, "median": 7.5}
+    found["peer"] = {"name": "peer", "seconds": 675, "sequences": 13_500, "why": "elsewhere"}
+    found |= {"device": "cpu", "versions": "v", "command": "c"}
+    (tmp_path / "time_to_solve.json").write_text(json.dumps(found))
+    table = render(text, "papers", paper)
+    assert "| 0 | 7.500 | 4000 |" in table and "| 1 | not in 60.00 | 9000 |" in table
+    assert "1 of 2 seeds, in 7.500 s (median)" in table and "675 s, 13500 sequences" in table
 
 
 @pytest.mark.parametrize("path", readmes(), ids=lambda path: f"{path.parent.name}-{path.name}")
