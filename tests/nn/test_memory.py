@@ -16,7 +16,7 @@ def sigmoid(x):
 
 def memory(rng, batch=2, rows=7, width=4, reads=2, writes=3):
     return Memory(
-        rng.normal(size=(batch, rows, width)),
+        rng.normal(size=(batch, width, rows)),
         rng.dirichlet(np.ones(rows), (batch, reads + writes)),
         rng.normal(size=(batch, reads, width)),
     )
@@ -74,8 +74,10 @@ def test_a_step_is_the_equations(reads, writes):
         outputs = rng.normal(0, 2, (2, head_outputs(4, reads, writes)))
         after, did = ACCESS(before, jnp.asarray(outputs), writes=writes)
         for b in range(2):
-            wanted = by_equations(before.rows[b], before.weightings[b], outputs[b], reads, writes)
-            for found, value in zip(after, wanted, strict=True):
+            rows, weightings, seen = by_equations(
+                before.matrix[b].T, before.weightings[b], outputs[b], reads, writes
+            )
+            for found, value in zip(after, (rows.T, weightings, seen), strict=True):
                 np.testing.assert_allclose(found[b], value, rtol=1e-6, atol=1e-7)
         writing = outputs[:, (reads + writes) * (4 + SHIFTS + 3) :].reshape(2, writes, 2, 4)
         np.testing.assert_allclose(did.erased, sigmoid(writing[:, :, 0]), rtol=1e-6)
@@ -96,7 +98,7 @@ def test_what_is_written_changes_no_address_of_the_same_step():
     another = outputs.at[:, 5 * (4 + SHIFTS + 3) :].set(3.0)
     (one, _), (two, _) = (ACCESS(before, o, writes=3) for o in (outputs, another))
     np.testing.assert_array_equal(one.weightings, two.weightings)
-    assert np.abs(one.rows - two.rows).max() > 0.1
+    assert np.abs(one.matrix - two.matrix).max() > 0.1
     assert np.abs(one.reads - two.reads).max() > 0.1
 
 
@@ -117,10 +119,10 @@ def test_heads_have_no_rank(order):
     )
     one, _ = ACCESS(before, outputs, writes=3)
     two, _ = ACCESS(
-        Memory(before.rows, before.weightings[:, both], before.reads[:, order]), moved, writes=3
+        Memory(before.matrix, before.weightings[:, both], before.reads[:, order]), moved, writes=3
     )
     close = {"rtol": 1e-5, "atol": 1e-6}
-    np.testing.assert_allclose(two.rows, one.rows, **close)
+    np.testing.assert_allclose(two.matrix, one.matrix, **close)
     np.testing.assert_allclose(two.weightings, one.weightings[:, both], **close)
     np.testing.assert_allclose(two.reads, one.reads[:, order], **close)
 
@@ -169,7 +171,7 @@ def test_a_program_copies_five_vectors(back, first):
     rng, rows = np.random.default_rng(0), 8
     vectors = rng.uniform(-0.9, 0.9, (5, 5))
     start = Memory(
-        rng.normal(size=(rows, 5)), np.tile(at(first - 1, rows), (2, 1)), np.zeros((1, 5))
+        rng.normal(size=(5, rows)), np.tile(at(first - 1, rows), (2, 1)), np.zeros((1, 5))
     )
     waiting, silent = head(), writes()
     if back == "content":
@@ -182,13 +184,13 @@ def test_a_program_copies_five_vectors(back, first):
     reads, after = run(program, start)
     np.testing.assert_allclose(reads[-5:, 0], vectors, atol=1e-3)
     places = (first + np.arange(5)) % rows
-    np.testing.assert_allclose(after.rows[0, places], vectors, atol=1e-3)
+    np.testing.assert_allclose(after.matrix[0].T[places], vectors, atol=1e-3)
     others = np.setdiff1d(np.arange(rows), places)
-    np.testing.assert_allclose(after.rows[0, others], start.rows[others], atol=1e-3)
+    np.testing.assert_allclose(after.matrix[0][:, others], start.matrix[:, others], atol=1e-3)
 
 
 def test_a_head_reads_what_is_written_in_the_same_step():
-    vector, start = np.array([0.5, -0.5, 0.1, 0.9, -0.9]), np.ones((4, 5))
+    vector, start = np.array([0.5, -0.5, 0.1, 0.9, -0.9]), np.ones((5, 4))
     start = Memory(start, np.stack([at(2, 4), at(1, 4)]), np.zeros((1, 5)))
     reads, _ = run([(head(), head(shift=ON), writes(vector))], start)
     np.testing.assert_allclose(reads[0, 0], vector, atol=1e-5)
@@ -197,11 +199,11 @@ def test_a_head_reads_what_is_written_in_the_same_step():
 def test_two_heads_that_write_one_row_both_stay_in_it():
     """Erased by both, then added to by both: no head erases what another adds."""
     one, two = np.array([0.5, -0.5]), np.array([0.3, 0.2])
-    start = Memory(np.full((1, 4, 2), 9.0), np.tile(at(2, 4), (1, 3, 1)), np.zeros((1, 1, 2)))
+    start = Memory(np.full((1, 2, 4), 9.0), np.tile(at(2, 4), (1, 3, 1)), np.zeros((1, 1, 2)))
     outputs = flat([head(width=2)] * 3, [writes(one, 2), writes(two, 2)])[None]
     after, _ = ACCESS(*jax.tree.map(jnp.float32, (start, outputs)), writes=2)
-    np.testing.assert_allclose(after.rows[0, 2], one + two, atol=1e-5)
-    np.testing.assert_allclose(after.rows[0, [0, 1, 3]], 9.0, atol=1e-5)
+    np.testing.assert_allclose(after.matrix[0, :, 2], one + two, atol=1e-5)
+    np.testing.assert_allclose(after.matrix[0][:, [0, 1, 3]], 9.0, atol=1e-5)
     np.testing.assert_allclose(after.reads[0, 0], one + two, atol=1e-5)
 
 
@@ -239,7 +241,7 @@ def test_weightings_stay_weightings_and_gradients_finite(scale, empty):
         addressing[..., :width] = 0
         outputs[..., : addressing[0, 0].size] = addressing.reshape(200, 2, -1)
         outputs[..., addressing[0, 0].size :] = 0
-        start = start._replace(rows=np.zeros_like(start.rows))
+        start = start._replace(matrix=np.zeros_like(start.matrix))
         start = start._replace(weightings=np.eye(rows)[np.zeros((2, reads + writes), int)])
     value = jax.jit(jax.value_and_grad(_story, argnums=(0, 1), has_aux=True))
     (_, weightings), gradients = value(*jax.tree.map(jnp.float32, (start, outputs)))
