@@ -220,7 +220,10 @@ def _run(paper: Paper, argv: list[str]) -> None:
     from lib.run.tables import claims_text
 
     made = read_json(out / "result.json")
-    print(claims_text(made["claims"]))
+    rows = [row for row in made["claims"] if row["why"] != "not run"]
+    print(claims_text(rows))
+    if len(rows) < len(made["claims"]):
+        print(f"({len(made['claims']) - len(rows)} claims are about what this run did not run)")
     compiling, running = made["seconds"]["compile"], made["seconds"]["run"]
     print(f"{compiling:.0f} s compiling, {running:.0f} s running; all in {out}")
 

@@ -13,9 +13,9 @@ VERDICT = {True: "yes", False: "**no**", None: "–"}
 
 
 def number(value: float) -> str:
-    """Three decimals below ten, fewer above; an exponent where those would show nothing."""
+    """Three decimals below ten, fewer above; an exponent where those would show nothing, or too much."""
     size = abs(value)
-    if value == 0 or 1e-3 <= size < 1e5:
+    if value == 0 or 1e-3 <= size < 1e7:
         digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
         return f"{value:.{digits}f}".replace("-", "−")
     return f"{value:.1e}".replace("-", "−")
