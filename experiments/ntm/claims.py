@@ -403,9 +403,15 @@ FINITE = tuple(
         "-",
         "at least",
         100_000,
-        presets=("paper",),
+        presets=presets,
     )
-    for task in ("copy", "repeat_copy", "associative_recall", "ngrams", "priority_sort")
+    for task, presets in {
+        "copy": ("paper",),
+        "repeat_copy": ("paper",),
+        "associative_recall": ("paper",),
+        "ngrams": ("paper",),
+        "priority_sort": ("laptop", "paper"),
+    }.items()
 )
 
 CLAIMS = (*COPY, *REPEAT_COPY, *ASSOCIATIVE_RECALL, *NGRAMS, *PRIORITY_SORT, *FINITE)

@@ -26,8 +26,8 @@ class NTM(nn.Module):
       hidden: units of each layer of the controller.
       heads: read heads, and write heads.
       rows, width: N and M.
-      memory: at the start of a sequence, "constant" (1e-6; Collier & Beel 2018, arXiv:1807.08518) or
-        "learned" (the paper: bias values).
+      memory: at the start of a sequence, "learned" (the paper: bias values) or "constant" (1e-6; Collier
+        & Beel 2018, arXiv:1807.08518).
     """
 
     outputs: int
@@ -36,7 +36,7 @@ class NTM(nn.Module):
     heads: int = 1
     rows: int = 128
     width: int = 20
-    memory: Literal["constant", "learned"] = "constant"
+    memory: Literal["learned", "constant"] = "learned"
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, trace: bool = False) -> Any:

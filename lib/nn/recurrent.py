@@ -34,7 +34,11 @@ def scan_dense(
 
     Returns:
       `(carry, ys)` as `lax.scan` does. First derivatives in reverse mode only.
+
+    Raises:
+      ValueError: `step` multiplies by a kernel not once.
     """
+    _rows(step, kernels, weights, carry, xs)
 
     def body(carry, x):
         return step(lambda name, v: v @ kernels[name], weights, carry, x)
@@ -70,16 +74,20 @@ def _forward(step, kernels, weights, carry, xs):
 
 
 def _rows(step, kernels, weights, carry, xs):
-    """How many rows `step` gives to each kernel."""
+    """How many rows `step` gives to each kernel; checks that it does so once."""
     rows = {}
 
     def dense(name, v):
+        if name in rows:
+            raise ValueError(f"step multiplies by {name} twice: give it a kernel each time")
         rows[name] = v.shape[0]
         return v @ kernels[name]
 
     jax.eval_shape(
         lambda w, c, x: step(dense, w, c, x), weights, carry, jax.tree.map(lambda x: x[0], xs)
     )
+    if rows.keys() != kernels.keys():
+        raise ValueError(f"step does not use {', '.join(sorted(kernels.keys() - rows.keys()))}")
     return rows
 
 

@@ -259,7 +259,7 @@ def test_the_step_is_traced_once_over_two_chunks():
 
 def test_a_small_machine_learns_to_copy():
     task = algorithmic.Copy(2, 1, 3)
-    model = NTM(2, "feedforward", (32,), 1, 8, 6, "constant")
+    model = NTM(2, "lstm", (32,), 1, 8, 6)
     learner = training.make_learner(task, model, 3e-3, 16, 10.0)
     keys = root_keys((0,))
     done = train(
@@ -268,7 +268,7 @@ def test_a_small_machine_learns_to_copy():
         learner.step,
         keys,
         (),
-        steps=600,
+        steps=1000,
         every=100,
         watch=Watch(),
     )

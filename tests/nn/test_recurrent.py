@@ -223,3 +223,20 @@ def test_its_start_is_small_and_differs_from_unit_to_unit():
     params = LSTM(200).init(jax.random.key(0), jnp.zeros((1, 1, 1)))["params"]
     for name in ("cell", "hidden"):
         assert 0.03 < np.std(params[name]) < 0.07
+
+
+@pytest.mark.parametrize("names, said", [(("a", "a"), "a twice"), (("a",), "not use b")])
+def test_a_kernel_is_used_once(names, said):
+    """A second use would be left out of its gradient."""
+
+    def step(dense, weights, carry, x):
+        del weights, x
+        return sum(dense(name, carry) for name in names), None
+
+    kernels = {"a": jnp.eye(2), "b": jnp.eye(2)}
+    for call in (
+        scan_dense,
+        lambda *a: jax.grad(lambda k: scan_dense(a[0], k, *a[2:])[0].sum())(a[1]),
+    ):
+        with pytest.raises(ValueError, match=said):
+            call(step, kernels, (), jnp.ones((1, 2)), jnp.zeros((3, 1)))
