@@ -70,7 +70,7 @@ class Copy(Task):
 
     def __post_init__(self):
         super().__post_init__()
-        at_least(self, bits=1, length=1)
+        at_least(self, bits=1, length=2)
         _all_at_least(self, "tested", 1)
 
 

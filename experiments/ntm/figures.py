@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments.ntm.measures import first_row, linearity
+from experiments.ntm.measures import along_priority
 from experiments.ntm.pictures import (
     BITS,
     FOCUS,
@@ -206,9 +206,9 @@ def figure_16(result: Result) -> Figure | None:
 
 
 def figure_17(result: Result) -> Figure | None:
-    """Figure 17: the NTM writes where a linear function of the priority says, and reads in order.
+    """Figure 17: the NTM writes where linear functions of the priority say, and reads in order.
 
-    Of the write heads it is the one that a line fits best.
+    Of the write heads it is the one that they fit best.
     """
     kind = _best_ntm(result, "priority_sort", "priority_sort")
     if kind is None:
@@ -218,31 +218,33 @@ def figure_17(result: Result) -> Figure | None:
     reading = result.arrays[f"priority_sort_{kind}_reads"].shape[1]
     shown, rows = int(inputs[:, -1].argmax()), weightings.shape[-1]
     priorities, written = inputs[:shown, -2], weightings[:shown, reading:]
-    fits = linearity(written[None], priorities[None])
-    head = int(fits.argmax())
-    first = first_row(written[:, head].argmax(axis=1), rows)
-    order = (first + np.arange(rows)) % rows
-    where = written[:, head][:, order].argmax(axis=1)
-    line = np.polynomial.Polynomial.fit(priorities, where, 1)
+    fits = along_priority(written[None], priorities[None])
+    head = max(range(len(fits)), key=lambda i: fits[i].coherence)
+    _, slope, (profile,) = fits[head]
+    peak = (profile >= np.roll(profile, 1)) & (profile > np.roll(profile, -1))
+    lines = np.flatnonzero(peak & (profile > profile.max() / 2))
 
     figure, axes = subplots(1, 3, width=9, height=3.4, sharey=True)
-    axes[0].plot(priorities, where, "o", color=MODEL)
+    step, row = np.nonzero(written[:, head] > 0.1)
+    share = written[step, head, row]
+    axes[0].scatter(priorities[step], row, s=40 * share, color=MODEL, label="written, by share")
     ends = np.array([-1, 1])
-    axes[0].plot(ends, line(ends), color=DATA, lw=1, label=f"line, $R^2$ = {fits[head]:.2f}")
-    axes[0].set(xlabel="priority", ylabel=f"location, counted from row {first}")
-    axes[0].legend(frameon=False)
+    for line in lines:
+        axes[0].plot(ends, line + slope * ends, color=DATA, lw=0.8)
+        axes[1].plot(
+            (line + slope * priorities) % rows, "o", mfc="none", color="white", ms=4, mew=0.6
+        )
+    axes[0].plot([], [], color=DATA, lw=0.8, label=f"lines, {slope:g} rows a unit")
+    axes[0].set(xlabel="priority", ylabel="row of the memory")
+    axes[0].legend(frameon=False, fontsize=8)
     reads = weightings[shown + 1 :, :reading].max(axis=1)
     for axis, values, title in (
-        (axes[1], written[:, head], f"head {head + 1} writes; circles: the line"),
+        (axes[1], written[:, head], f"head {head + 1} writes; circles: the lines"),
         (axes[2], reads, "all heads read"),
     ):
-        axis.imshow(
-            values[:, order].T, cmap=FOCUS, vmin=0, vmax=1, aspect="auto", interpolation="nearest"
-        )
+        axis.imshow(values.T, cmap=FOCUS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axis.set(title=title, xlabel="step")
-    axes[1].plot(line(priorities), "o", mfc="none", color="white", ms=5, mew=0.8)
-    used = np.concatenate([where, reads[:, order].argmax(axis=1)])
-    axes[0].set_ylim(max(used.min() - 3, -0.5), min(used.max() + 3, rows - 0.5))
+    axes[0].set_ylim(rows - 0.5, -0.5)
     return figure
 
 

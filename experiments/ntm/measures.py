@@ -142,37 +142,65 @@ def priority_sort(config: Config, task, trained: Trained) -> Result:
     key = purpose(jax.random.key(0), "validation")
     sequences = sample(task, key, jnp.arange(min(config.validation, 20)))
     priorities = np.asarray(sequences.inputs[:, : task.shown, task.bits])
+    shuffled = np.random.default_rng(0).permuted(priorities, axis=1)
     for kind in trained.keys() - {"baseline"}:
         model, params = trained[kind]
-        found = []
+        found, control = [], []
         for p in params:
             written = [
                 trace(model, p, jax.tree.map(lambda x, i=i: x[i], sequences))["weightings"]
                 for i in range(len(priorities))
             ]
-            found.append(linearity(np.stack(written)[:, : task.shown, model.heads :], priorities))
-        metrics[f"priority_sort_{kind}_linear"] = [float(f.max()) for f in found]
+            weightings = np.stack(written)[:, : task.shown, model.heads :]
+            found.append(max(fit.coherence for fit in along_priority(weightings, priorities)))
+            control.append(max(fit.coherence for fit in along_priority(weightings, shuffled)))
+        metrics[f"priority_sort_{kind}_linear"] = found
+        metrics[f"priority_sort_{kind}_linear_shuffled"] = control
     return Result(metrics, arrays=shown("priority_sort", task, trained))
 
 
-def linearity(weightings: np.ndarray, priorities: np.ndarray) -> np.ndarray:
-    """How well a line through the priorities predicts where each head writes: R^2, `[heads]`.
+class Fit(NamedTuple):
+    """A head writes at rows `j + slope * priority`, for the rows j where `profile` is large.
 
-    The memory is a ring; a head's rows are counted from `first_row` on.
+    Attributes:
+      coherence: 1 if all it writes lies on such lines, one over the number of vectors if each lies on a
+        line of its own.
+      slope: rows a unit of priority.
+      profile: `[n, N]`, the mean weighting of each sequence with the slope taken out.
+    """
+
+    coherence: float
+    slope: float
+    profile: np.ndarray
+
+
+def along_priority(weightings: np.ndarray, priorities: np.ndarray) -> list[Fit]:
+    """The slope that best lines up what each head writes (Figure 17).
+
+    A head may write to several rows at once, so that lines are not fitted to the row of its largest
+    share: weightings are shifted back by `slope * priority`, on the ring of rows, and compared. Slopes
+    below 4 rows a unit are left out: a head that stays where it is follows no priority.
 
     Args:
-      weightings: `[n, shown, heads, N]`; the row of the largest share is where a head writes.
+      weightings: `[n, shown, heads, N]`.
       priorities: `[n, shown]`.
     """
     rows = weightings.shape[-1]
+    steep = np.arange(4, rows / 2, 0.5)
     fits = []
-    for places in np.moveaxis(weightings.argmax(axis=-1), 2, 0):
-        where = (places - first_row(places, rows)) % rows
-        if where.std() == 0:
-            fits.append(0.0)
-        else:
-            fits.append(np.corrcoef(where.ravel(), priorities.ravel())[0, 1] ** 2)
-    return np.array(fits)
+    for head in np.moveaxis(weightings, 2, 0):
+        # Half a row off is no miss: shifts are whole rows.
+        smooth = (np.roll(head, 1, axis=-1) + 2 * head + np.roll(head, -1, axis=-1)) / 4
+        alone = np.square(smooth).sum(axis=-1).mean(axis=1)
+        tried = []
+        for slope in np.concatenate([-steep, steep]):
+            back = np.round(slope * priorities).astype(int)[..., None]
+            at = (np.arange(rows) + back) % rows
+            profile = np.take_along_axis(smooth, at, axis=-1).mean(axis=1)
+            coherence = (np.square(profile).sum(axis=-1) / alone).mean()
+            tried.append(Fit(float(coherence), float(slope), profile))
+        fits.append(max(tried, key=lambda fit: fit.coherence))
+    return fits
 
 
 def first_row(places: np.ndarray, rows: int) -> int:

@@ -45,10 +45,12 @@ def test_our_number_in_a_table():
 
 def test_a_median_shows_the_range():
     assert (
-        ours(row(ours=4.0, std=None, range=[1.0, 12.0], n=3)) == "4.000 (1.000 to 12.00) nats (n = 3)"
+        ours(row(ours=4.0, std=None, range=[1.0, 12.0], n=3))
+        == "4.000 (1.000 to 12.00) nats (n = 3)"
     )
     assert (
-        ours(row(ours=4.0, std=None, range=[1.0, None], n=3)) == "4.000 (1.000 to never) nats (n = 3)"
+        ours(row(ours=4.0, std=None, range=[1.0, None], n=3))
+        == "4.000 (1.000 to never) nats (n = 3)"
     )
     assert ours(row(ours=4.0, std=None, range=[4.0, 4.0], n=1)) == "4.000 nats (n = 1)"
 
