@@ -236,13 +236,13 @@ def figure_17(result: Result) -> Figure | None:
         )
     axes[0].plot([], [], color=DATA, lw=0.8, label=f"lines, {slope:g} rows a unit")
     axes[0].set(xlabel="priority", ylabel="row of the memory")
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8, loc=(0.3, 0.2))
     reads = weightings[shown + 1 :, :reading].max(axis=1)
     for axis, values, title in (
         (axes[1], written[:, head], f"head {head + 1} writes; circles: the lines"),
         (axes[2], reads, "all heads read"),
     ):
-        axis.imshow(values.T, cmap=FOCUS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axis.imshow(values.T, cmap=FOCUS, vmin=0, vmax=0.4, aspect="auto", interpolation="nearest")
         axis.set(title=title, xlabel="step")
     axes[0].set_ylim(rows - 0.5, -0.5)
     return figure
