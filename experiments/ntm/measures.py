@@ -21,7 +21,7 @@ class Learned(NamedTuple):
     params: list
 
 
-Trained = dict[str, Learned]
+Networks = dict[str, Learned]
 """By model: "feedforward", "lstm", "baseline"."""
 
 
@@ -31,7 +31,7 @@ def example(task):
     return jax.tree.map(lambda x: x[0], sequences)
 
 
-def shown(name: str, task, trained: Trained, *, memory: bool = False) -> dict[str, np.ndarray]:
+def shown(name: str, task, trained: Networks, *, memory: bool = False) -> dict[str, np.ndarray]:
     """Arrays `<name>_<model>_<what>` of one sequence: what the first seed's networks answer and do.
 
     The memory itself, step by step, is large: only where asked for.
@@ -45,7 +45,7 @@ def shown(name: str, task, trained: Trained, *, memory: bool = False) -> dict[st
     return arrays
 
 
-def copy(config: Config, task, trained: Trained) -> Result:
+def copy(config: Config, task, trained: Networks) -> Result:
     """Figures 4 to 6: sequences of one length each, up to far beyond those trained on."""
     metrics, arrays = {}, {"copy_trained_up_to": np.array(config.copy.length)}
     for length in config.copy.tested:
@@ -85,7 +85,7 @@ def head_movement(weightings: np.ndarray, length: int) -> dict[str, float]:
     }
 
 
-def repeat_copy(config: Config, task, trained: Trained) -> Result:
+def repeat_copy(config: Config, task, trained: Networks) -> Result:
     """Figures 8 and 9: twice as many vectors, and twice as many repeats, as trained on."""
     metrics, arrays = {}, {}
     length, repeats = config.repeat_copy.length, config.repeat_copy.repeats
@@ -99,7 +99,7 @@ def repeat_copy(config: Config, task, trained: Trained) -> Result:
     return Result(metrics, arrays=arrays)
 
 
-def associative_recall(config: Config, task, trained: Trained) -> Result:
+def associative_recall(config: Config, task, trained: Networks) -> Result:
     """Figures 11 and 12: the cost against the number of items."""
     metrics, arrays = {}, {}
     for items in config.associative_recall.tested:
@@ -114,7 +114,7 @@ def associative_recall(config: Config, task, trained: Trained) -> Result:
     return Result(metrics, arrays=arrays)
 
 
-def ngrams(config: Config, task, trained: Trained) -> Result:
+def ngrams(config: Config, task, trained: Networks) -> Result:
     """Figures 13 to 15: against the best that can be done (10) on the same sequences."""
     best = optimal_cost(task, purpose(jax.random.key(0), "validation"), config.validation)
     expected = optimal_cost(task, purpose(jax.random.key(0), "expected"), 100 * config.validation)
@@ -136,7 +136,7 @@ def optimal_cost(task, key: jax.Array, sequences: int) -> float:
     return float(jax.vmap(lambda b: optimal_ngram_bits(b, task.context))(bits).mean())
 
 
-def priority_sort(config: Config, task, trained: Trained) -> Result:
+def priority_sort(config: Config, task, trained: Networks) -> Result:
     """Figures 16 and 17: are vectors written where a linear function of their priority says?"""
     metrics = {}
     key = purpose(jax.random.key(0), "validation")
@@ -211,7 +211,7 @@ def first_row(places: np.ndarray, rows: int) -> int:
     return int(used[widest] + gaps[widest] // 2) % rows
 
 
-def _exactness(config, name: str, task, trained: Trained, bits: int) -> dict[str, list[float]]:
+def _exactness(config, name: str, task, trained: Networks, bits: int) -> dict[str, list[float]]:
     metrics = {}
     for kind, learned in trained.items():
         found = [costs(config, task, learned.model, p) for p in learned.params]
