@@ -171,6 +171,7 @@ REPEAT_COPY = (
         "at most",
         0.1,
         "bits",
+        failed_because="at most 0.1: at a learning rate that stays, the cost jumps up again",
     ),
     _claim(
         "repeat_copy_baseline_bits",
@@ -197,6 +198,7 @@ REPEAT_COPY = (
         "few",
         "at most",
         0.05,
+        failed_because="at most 0.05: right for about as many steps as the longest answer trained on",
     ),
     _claim(
         "repeat_copy_lstm_wrong_10x20",
@@ -205,6 +207,7 @@ REPEAT_COPY = (
         "the end marker after each repeat from the 11th",
         "at most",
         0.05,
+        failed_because="at most 0.05: right for about as many steps as the longest answer trained on",
     ),
     _claim(
         "repeat_copy_baseline_wrong_20x10",
