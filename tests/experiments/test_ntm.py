@@ -66,7 +66,7 @@ def test_impossible_settings_are_refused(changed, said):
     [
         (Copy, {"sequences": 0}, "--sequences must be at least 1, not 0"),
         (Copy, {"bits": 0}, "--bits must be at least 1, not 0"),
-        (Copy, {"length": 0}, "--length must be at least 1, not 0"),
+        (Copy, {"length": 1}, "--length must be at least 2, not 1"),
         (Copy, {"tested": ()}, "--tested must be one or more numbers of at least 1"),
         (Copy, {"tested": (5, 0)}, "--tested must be one or more numbers of at least 1"),
         (RepeatCopy, {"repeats": 1}, "--repeats must be at least 2, not 1"),
