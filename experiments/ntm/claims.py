@@ -319,7 +319,7 @@ NGRAMS = (
     _claim(
         "ngrams_optimal_bits",
         "section 4.4, (10)",
-        "The best that can be done on the N-grams: cost of the optimal estimator (20 000 sequences)",
+        "The best that can be done on the N-grams: cost of the optimal estimator",
         "about 133",
         "within",
         133,
