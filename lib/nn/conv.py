@@ -20,15 +20,17 @@ BARE_IS_SLOW = jax.__version_info__ < (0, 12)
 
 
 class Conv(nn.Module):
-    """A 2-D convolution of stride 1: `[n, h, w, c]` -> `[n, h', w', features]`.
+    """A 2-D convolution: `[n, h, w, c]` -> `[n, h', w', features]`.
 
     The parameters are those of `nn.Conv`: `kernel` `[kh, kw, c, features]`, `bias` `[features]`.
-    `padding` is "VALID", "SAME" (zeros) or "EDGE" (the border's pixels repeated).
+    `padding` is "VALID", "SAME" (zeros) or "EDGE" (the border's pixels repeated); a stride above 1 goes
+    with "VALID" only.
     """
 
     features: int
     kernel_size: tuple[int, int]
     padding: str = "SAME"
+    stride: int = 1
     use_bias: bool = True
     kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
     bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
@@ -44,10 +46,15 @@ class Conv(nn.Module):
         padding = self.padding
         if padding not in ("VALID", "SAME", "EDGE"):
             raise ValueError(f'padding is "VALID", "SAME" or "EDGE", not {padding!r}')
+        if self.stride > 1 and padding != "VALID":
+            raise ValueError(f'a stride of {self.stride} needs padding="VALID", not {padding!r}')
         if padding == "EDGE":
             around = [((k - 1) // 2, k // 2) for k in self.kernel_size]
             x, padding = jnp.pad(x, ((0, 0), *around, (0, 0)), mode="edge"), "VALID"
-        y = conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=NHWC)
+        if self.stride > 1:
+            y = conv_strided(x, kernel, self.stride)
+        else:
+            y = conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=NHWC)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
@@ -95,6 +102,26 @@ def conv_general_dilated(
         precision=precision,
         preferred_element_type=preferred_element_type,
     )
+
+
+def conv_strided(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """`x` `[n, h, w, c]` with `kernel` `[kh, kw, c, d]`, no padding, every `stride` pixels.
+
+    On a CPU, where the kernel's sides are multiples of the stride, blocks of stride x stride pixels become
+    channels: what is left is a convolution of stride 1, whose gradients `conv` has.
+    """
+    kh, kw, c, d = kernel.shape
+    if jax.default_backend() != "cpu" or kh % stride or kw % stride:
+        return jax.lax.conv_general_dilated(
+            x, kernel, (stride, stride), "VALID", dimension_numbers=NHWC
+        )
+    n, h, w, _ = x.shape
+    rows, columns = ((size - k) // stride + k // stride for size, k in ((h, kh), (w, kw)))
+    x = x[:, : rows * stride, : columns * stride].reshape(n, rows, stride, columns, stride, c)
+    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
+    kernel = kernel.reshape(kh // stride, stride, kw // stride, stride, c, d)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(kh // stride, kw // stride, -1, d)
+    return conv(x, kernel, ((0, 0), (0, 0)))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

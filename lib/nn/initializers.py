@@ -13,3 +13,8 @@ def symmetric_uniform(bound: float) -> Callable[..., jax.Array]:
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 
     return init
+
+
+def torch_uniform(inputs: int) -> Callable[..., jax.Array]:
+    """U(-1/sqrt(inputs), 1/sqrt(inputs)): Torch's default, for weights and biases alike."""
+    return symmetric_uniform(inputs**-0.5)

@@ -1,0 +1,57 @@
+"""The games there are, by name. Light: imports neither JAX nor an emulator."""
+
+import difflib
+
+from lib.errors import UserError
+
+CHANNELS = {
+    "breakout": ("paddle", "ball", "trail", "brick"),
+    "space_invaders": ("cannon", "alien", "left", "right", "friendly_bullet", "enemy_bullet"),
+    "freeway": ("chicken", "car", "speed1", "speed2", "speed3", "speed4", "speed5"),
+    "asterix": ("player", "enemy", "trail", "gold"),
+    "seaquest": (
+        *("submarine_front", "submarine_back", "friendly_bullet", "trail", "enemy_bullet"),
+        *("enemy_fish", "enemy_submarine", "oxygen_gauge", "diver_gauge", "diver"),
+    ),
+    "catch": ("ball", "paddle"),
+}
+"""Games that run on the device, and what each channel of their picture shows."""
+
+MINATAR = tuple(name for name in CHANNELS if name != "catch")
+
+
+def is_atari(name: str) -> bool:
+    """Whether `name` asks for an emulated game ("ALE/Pong-v5")."""
+    return name.startswith("ALE/")
+
+
+def check_name(name: str) -> None:
+    """Raises UserError (code 2), with the nearest names, for a game that is none of ours.
+
+    Emulated games are not looked up here: `lib.envs.atari.check` does.
+    """
+    if name in CHANNELS or is_atari(name):
+        return
+    near = difflib.get_close_matches(name, CHANNELS, n=3, cutoff=0.4) or list(CHANNELS)
+    raise UserError(
+        f"no game {name!r}; the nearest names are {', '.join(near)} (Atari's are ALE/Pong-v5, ...)", 2
+    )
+
+
+def slug(name: str) -> str:
+    """A name for metrics and files: "ALE/BeamRider-v5" -> "atari_beam_rider"."""
+    if not is_atari(name):
+        return name
+    camel = name.removeprefix("ALE/").rsplit("-", 1)[0]
+    return "atari" + "".join(f"_{c.lower()}" if c.isupper() else c for c in camel)
+
+
+MOTION = {
+    "breakout": ("trail",),
+    "space_invaders": ("left", "right"),
+    "freeway": ("speed1", "speed2", "speed3", "speed4", "speed5"),
+    "asterix": ("trail",),
+    "seaquest": ("trail",),
+    "catch": (),
+}
+"""Channels that tell how things move, which one frame of a real screen would not."""
