@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from lib.nn.conv import NHWC, Conv, conv, conv_general_dilated
+from lib.nn.conv import NHWC, Conv, conv, conv_general_dilated, conv_strided
 
 # (height, width), (kernel height, kernel width), channels in, channels out
 SHAPES = [
@@ -232,3 +232,56 @@ def test_an_unknown_padding_and_a_wrong_rank_are_refused():
         Conv(5, (3, 3), padding="REFLECT").init(jax.random.key(0), x)
     with pytest.raises(AssertionError):
         Conv(5, (3, 3)).init(jax.random.key(0), x[0])
+
+
+# --- Strides -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape, stride",
+    [
+        (((84, 84), (8, 8), 4, 16), 4),
+        (((20, 20), (4, 4), 16, 32), 2),
+        (((21, 19), (4, 4), 3, 6), 2),  # the last rows and columns are seen by no window
+        (((30, 27), (8, 8), 2, 5), 4),
+        (((9, 14), (4, 6), 3, 1), 2),
+        (((4, 4), (4, 4), 3, 5), 4),
+        (((11, 12), (3, 3), 3, 5), 2),  # a kernel that is no multiple of the stride
+        (((11, 12), (4, 3), 3, 5), 2),
+        (((11, 12), (2, 2), 3, 5), 3),  # and one that is smaller
+        (((7, 6), (3, 3), 4, 5), 1),
+    ],
+)
+def test_a_stride_gives_laxs_outputs_and_both_gradients(shape, stride):
+    x, kernel = inputs(*shape)
+
+    def ours(x, kernel):
+        return conv_strided(x, kernel, stride)
+
+    def theirs(x, kernel):
+        return lax.conv_general_dilated(
+            x, kernel, (stride, stride), "VALID", dimension_numbers=NHWC
+        )
+
+    found, wanted = jax.jit(ours)(x, kernel), theirs(x, kernel)
+    assert found.shape == wanted.shape and found.dtype == wanted.dtype
+    close(found, wanted)
+    close(jax.jit(lambda *a: gradients(ours, *a))(x, kernel), gradients(theirs, x, kernel))
+
+
+@pytest.mark.parametrize("window, stride", [((4, 4), 2), ((3, 3), 2), ((8, 8), 4)])
+def test_the_layer_with_a_stride_has_flaxs_parameters_and_outputs(window, stride):
+    (x,) = arrays((2, 17, 22, 3))
+    options = {"padding": "VALID", "bias_init": nn.initializers.normal()}
+    ours = Conv(5, window, stride=stride, **options)
+    theirs = nn.Conv(5, window, strides=(stride, stride), **options)
+    params = theirs.init(jax.random.key(0), x)
+    jax.tree.map(np.testing.assert_array_equal, ours.init(jax.random.key(0), x), params)
+    close(ours.apply(params, x), theirs.apply(params, x))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "EDGE"])
+def test_a_stride_with_padding_is_refused(padding):
+    (x,) = arrays((2, 6, 7, 3))
+    with pytest.raises(ValueError, match="stride of 2 needs"):
+        Conv(5, (4, 4), padding=padding, stride=2).init(jax.random.key(0), x)
