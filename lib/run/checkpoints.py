@@ -25,6 +25,11 @@ def digest(tree: PyTree) -> str:
     return sha.hexdigest()
 
 
+def _without_empty(tree: PyTree) -> PyTree:
+    """`tree` with a zero for each array without elements, which Orbax does not take."""
+    return jax.tree.map(lambda x: np.zeros(1, x.dtype) if np.size(x) == 0 else x, tree)
+
+
 def _print_unraisable(unraisable) -> None:
     # When one of several reads or writes fails, the others report to a loop that is gone.
     if "Event loop is closed" not in str(unraisable.exc_value):
@@ -59,7 +64,7 @@ class Checkpoints:
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
+                state=ocp.args.StandardSave(_without_empty(state)), about=ocp.args.JsonSave(about)
             ),
             force=True,  # or Orbax may decide, in silence, that it is not worth saving
         )
@@ -97,8 +102,9 @@ class Checkpoints:
             if about["owner"] != self._owner:
                 return "foreign", "another run's", None
             state = self._manager.restore(
-                step, args=ocp.args.Composite(state=ocp.args.StandardRestore(like))
+                step, args=ocp.args.Composite(state=ocp.args.StandardRestore(_without_empty(like)))
             )["state"]
+            state = jax.tree.map(lambda x, kept: x if np.size(x) == 0 else kept, like, state)
             if digest(state) != about["sha256"]:
                 return "damaged", "its content does not match its digest", None
             return "", "", state

@@ -122,6 +122,9 @@ class Recorder(Watch):
         if last:
             self.close()
 
+    def folder(self, training: str) -> Path:
+        return self._folder / "memory" / training
+
     def non_finite(self, training: str, step: int, metric: str) -> None:
         good = self._last_good[training]
         kept = self._folder / "checkpoints" / training / str(good)

@@ -72,7 +72,8 @@ def _claims(paper: Paper, name: str) -> str:
     record = paper.records().get(name)
     if record is None:
         data = [{"name": claim.dataset, "real": True} for claim in paper.claims]
-        return claims_markdown(judge(paper.claims, {}, name, data))
+        decided = [claim for claim in paper.claims if name in claim.presets]
+        return claims_markdown(judge(decided, {}, name, data))
     seeds = ", ".join(map(str, record["seeds"]))
     data = "; ".join(f"{d['name']} `{d['split']}`" for d in record["data"])
     minutes = sum(record["seconds"].values()) / 60

@@ -5,6 +5,7 @@ a signal is a `Watch`. The one here does nothing and is the default, for noteboo
 `lib.run.recorder.Recorder` keeps a run's folder.
 """
 
+from pathlib import Path
 from typing import Any
 
 PyTree = Any
@@ -24,6 +25,10 @@ class Watch:
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
         """`state` after `step` steps; `row` has the chunk's mean metrics, lists over seeds."""
+
+    def folder(self, training: str) -> Path | None:
+        """Where `training` may keep what is too large for a checkpoint, for good; None: nowhere."""
+        return None
 
     def non_finite(self, training: str, step: int, metric: str) -> None:
         """Raises: update `step` (counted from 1) made `metric` non-finite."""
