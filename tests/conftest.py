@@ -69,3 +69,14 @@ def ntm_smoke():
     config = PRESETS["smoke"]
     data = load_data(config)
     return config, data, run(config, jax.random.key(0), data)
+
+
+@pytest.fixture(scope="session")
+def dqn_smoke():
+    """`(config, data, result)` of one smoke run of the DQN paper, in this process."""
+    from experiments.dqn.config import PRESETS
+    from experiments.dqn.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)

@@ -160,6 +160,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         (["experiments.gan", "--help"], "--learning-rate"),
         (["experiments.vdsr", "--help"], "--clip"),
         (["experiments.ntm", "--help"], "--copy.sequences"),
+        (["experiments.dqn", "--help"], "--target-every"),
         (["experiments"], "gan: Generative Adversarial Nets"),
     ],
 )

@@ -1,0 +1,235 @@
+"""Real Atari: emulators and the replay memory on the host, the network on the device, side by side."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.dqn.config import Config, Variant
+from experiments.dqn.device import Trained
+from lib.envs import atari as emulator
+from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
+from lib.models.q_network import NETWORKS
+from lib.run.keys import purpose
+from lib.run.watch import Watch
+from lib.steps.optimizers import deepmind_rmsprop
+from lib.steps.q_learning import QState, Transitions, init_state, q_learning
+
+SHAPE = (emulator.SIDE, emulator.SIDE)
+
+
+def check(config: Config, name: str) -> None:
+    """Raises UserError (code 2): no such game, its packages are missing, or too little memory."""
+    emulator.check(name)
+    rows = config.replay // config.games
+    check_memory(bytes_needed(rows, config.games, SHAPE), config.replay)
+
+
+class Network:
+    """The compiled functions of one variant's network; uint8 frames `[n, 84, 84, history]` in."""
+
+    def __init__(self, config: Config, variant: Variant, actions: int):
+        net = NETWORKS[variant.network](actions)
+        tx = deepmind_rmsprop(variant.learning_rate)
+
+        def value(params, frames):
+            return net.apply({"params": params}, frames.astype(jnp.float32) / 255)
+
+        def init(key):
+            frames = jnp.zeros((1, *SHAPE, variant.history))
+            return init_state(net.init(key, frames)["params"], tx)
+
+        learn = q_learning(
+            value,
+            tx,
+            gamma=config.gamma,
+            separate_target=variant.target,
+            clip_error=config.error == "clipped",
+            reduce=config.reduce,
+        )
+        self.init, self.value = jax.jit(init), jax.jit(value)
+        # The parameters before an update still play while it is computed: they are not donated.
+        self.learn = jax.jit(learn)
+        self.best = jax.jit(lambda params, frames: value(params, frames).max(axis=1).mean())
+
+
+@functools.lru_cache(maxsize=8)
+def network(config: Config, variant: Variant, actions: int) -> Network:
+    """Compiled once a process."""
+    return Network(config, variant, actions)
+
+
+class Player:
+    """Games under way, and the last `history` frames of each, uint8 `[E, 84, 84, history]`."""
+
+    def __init__(self, config: Config, name: str, games: int, history: int, seed: int, **settings):
+        settings = {
+            "frame_skip": config.frame_skip,
+            "repeat_action": config.sticky,
+            "preprocessing": config.preprocessing,
+            **settings,
+        }
+        self.games = emulator.Games(name, games, seed, **settings)
+        self.actions = self.games.actions
+        self.frames = np.zeros((games, *SHAPE, history), np.uint8)
+        self._look()
+
+    def _look(self) -> None:
+        self.frames = np.roll(self.frames, -1, axis=-1)
+        self.frames[self.games.first] = 0
+        self.frames[..., -1] = self.games.frames
+
+    def act(self, rng: np.random.Generator, epsilon: float, value) -> np.ndarray:
+        """An action a game, epsilon-greedy; `value(frames)` is asked only if one is greedy."""
+        n = len(self.frames)
+        random, explore = rng.integers(self.actions, size=n), rng.random(n) < epsilon
+        if explore.all():
+            return random
+        q = np.asarray(value(self.frames))
+        best = q == q.max(axis=1, keepdims=True)
+        greedy = np.argmax(best * (1 + rng.random(q.shape)), axis=1)
+        return np.where(explore, random, greedy)
+
+    def step(self, actions: np.ndarray):
+        """`(reward [E], terminal [E], over [E])`, raw."""
+        found = self.games.step(actions)
+        self._look()
+        return found
+
+
+def train_agent(
+    config: Config, name: str, variant: Variant, training: str, keys: jax.Array, watch: Watch
+) -> Trained:
+    """One agent a key, one after another, with a learning curve in its rows."""
+    runs = [
+        _train_one(config, name, variant, f"{training}-{i}", key, watch)
+        for i, key in enumerate(keys)
+    ]
+    rows = zip(*(history for _, history in runs), strict=True)
+    merged = [{k: _together([row[k] for row in same]) for k in same[0]} for same in rows]
+    return Trained([params for params, _ in runs], merged)
+
+
+def _together(values: list) -> Any:
+    """What differs between seeds is a list with one element a seed."""
+    return [v for each in values for v in each] if isinstance(values[0], list) else values[0]
+
+
+def _train_one(config, name, variant, training, key, watch):
+    games = config.games
+    seed = int(jax.random.bits(purpose(key, "emulator")))
+    player = Player(config, name, games, variant.history, seed)
+    net = network(config, variant, player.actions)
+    held_out = _random_states(config, name, variant)
+    rows = config.replay // games if variant.replay else config.batch + variant.history + 2
+    folder = watch.folder(training)
+    memory = FrameMemory(rows, games, variant.history, SHAPE, folder)
+
+    def play(rng, epsilon, value) -> tuple[float, float]:
+        frames, first = player.games.frames, player.games.first
+        actions = player.act(rng, epsilon, value)
+        reward, terminal, over = player.step(actions)
+        memory.add(frames, first, actions, np.clip(reward, -1, 1), terminal)
+        return float(reward.mean()), float(over.mean())
+
+    learner: QState = net.init(purpose(key, "init"))
+    done, learner, history = watch.restore(training, learner)
+    rng = np.random.default_rng([seed, 0])
+    while memory.added * games < config.replay_start:
+        play(rng, 1.0, None)
+
+    plays, updates = max(1, config.update_every // games), max(1, games // config.update_every)
+    agent_steps = plays * games
+    steps, every = config.steps // agent_steps, config.chunk // agent_steps
+    watch.began(training, done, steps)
+    while done < steps:
+        rng = np.random.default_rng([seed, 1, done])
+        sums, losses = np.zeros(2), []
+        for t in range(done, min(done + every, steps)):
+            epsilon = config.epsilon + (1 - config.epsilon) * max(
+                0.0, 1 - t * agent_steps / config.epsilon_steps
+            )
+            # The update is computed while the emulators run: they follow the parameters before it.
+            acting = learner.params
+            for u in range(updates):
+                batch = memory.sample(rng, config.batch) if variant.replay else memory.newest(config.batch)
+                learner, metrics = net.learn(learner, Transitions(*batch))
+                losses.append(metrics)
+                if (t * updates + u + 1) * config.update_every % config.target_every < config.update_every:
+                    learner = learner.replace(target=learner.params)
+            for _ in range(plays):
+                sums += play(rng, epsilon, lambda frames: net.value(acting, frames))
+        length = min(every, steps - done)
+        done += length
+        row = {"training": training, "step": done, "agent_steps": done * agent_steps}
+        means = np.array([[m["loss"], m["q"]] for m in jax.device_get(losses)]).mean(axis=0)
+        row |= {"loss": [float(means[0])], "q": [float(means[1])]}
+        row |= {"reward": [sums[0] / (length * plays)], "ended": [sums[1] / (length * plays)]}
+        if not np.isfinite(means).all():
+            watch.non_finite(training, done, "loss")
+        if done * agent_steps % config.evaluate_every == 0 or done == steps:
+            scores = play_games(config, name, variant, learner.params, done, config.episodes)
+            row["score"] = [float(scores.mean())]
+            row["held_out_q"] = [float(net.best(learner.params, held_out))]
+        history.append(row)
+        memory.flush()
+        watch.chunk(training, done, learner, row, last=done == steps)
+    memory.close()
+    player.games.close()
+    return learner.params, history
+
+
+def play_games(
+    config: Config, name: str, variant: Variant, params: Any, seed: int, episodes: int,
+    epsilon: float | None = None,
+) -> np.ndarray:
+    """The raw scores of `episodes` whole games (no life loss, cut after `most_steps`), `[episodes]`."""
+    epsilon = config.evaluate_epsilon if epsilon is None else epsilon
+    frames = config.most_steps * config.frame_skip
+    games = min(4, episodes)
+    player = Player(config, name, games, variant.history, seed, life_loss=False, max_frames=frames)
+    net = network(config, variant, player.actions) if params is not None else None
+    rng = np.random.default_rng([seed, 2])
+    # Each emulator plays its share of the games, so that short games do not count more often.
+    left = np.array([episodes // games + (e < episodes % games) for e in range(games)])
+    total, scores = np.zeros(games), []
+    while left.any():
+        actions = player.act(rng, epsilon, lambda frames: net.value(params, frames))
+        reward, _, over = player.step(actions)
+        total += reward
+        scores += total[over & (left > 0)].tolist()
+        left -= over & (left > 0)
+        total[over] = 0
+    player.games.close()
+    return np.array(scores)
+
+
+def final_scores(
+    config: Config, name: str, variant: Variant, params: Any, key: jax.Array
+) -> np.ndarray:
+    """The raw scores of `episodes` games of a trained agent."""
+    seed = int(jax.random.bits(key))
+    return play_games(config, name, variant, params, seed, config.episodes)
+
+
+def random_score(config: Config, name: str, key: jax.Array) -> float:
+    """The mean score of a player that picks actions uniformly."""
+    variant = Variant("dqn", 1.0, config.network, config.history)
+    seed = int(jax.random.bits(key))
+    return float(play_games(config, name, variant, None, seed, config.episodes, 1.0).mean())
+
+
+def _random_states(config: Config, name: str, variant: Variant) -> np.ndarray:
+    """Every 10th state of a random player, the same for every agent of the game."""
+    player = Player(config, name, 1, variant.history, 0)
+    rng, found = np.random.default_rng(0), []
+    for t in range(10 * config.held_out):
+        if t % 10 == 0:
+            found.append(player.frames[0])
+        player.step(player.act(rng, 1.0, None))
+    player.games.close()
+    return np.stack(found)
+
+

@@ -1,0 +1,99 @@
+"""Games that run on the device: training, scores."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.dqn.agent import Agent, frame_bytes, make_agent
+from experiments.dqn.config import Config, Variant, variants
+from experiments.dqn.watching import collect, make_scorer
+from lib.envs import replay
+from lib.envs.frame_memory import check_memory
+from lib.envs.games import make_game
+from lib.run.keys import purpose
+from lib.run.loop import initialise, member, train
+from lib.run.watch import Watch
+
+TESTED = 100
+"""Games behind a final score."""
+
+
+class Trained(NamedTuple):
+    """`params`: one a seed. `history`: rows of the training, with `agent_steps` in each."""
+
+    params: list[Any]
+    history: list[dict]
+
+
+def check(config: Config, name: str) -> None:
+    """Raises UserError (code 2) if the memory of one agent does not fit this machine."""
+    one = frame_bytes(make_game(name))
+    check_memory(replay.bytes_needed(config.replay, 1, one * 2), config.replay)
+
+
+def random_score(config: Config, name: str, key: jax.Array) -> float:
+    """The mean score of a player that picks actions uniformly."""
+    agent = make_agent(config, name, variants(config, name)[0])
+    params = member(initialise(lambda k: agent.init(k).learner.params, key[None]), 0)
+    return float(make_scorer(agent, 1.0, TESTED, config.most_steps)(params, key).mean())
+
+
+def train_agent(
+    config: Config, name: str, variant: Variant, training: str, keys: jax.Array, watch: Watch
+) -> Trained:
+    """One agent a key, with a learning curve in its rows: `score` and `held_out_q`."""
+    agent = make_agent(config, name, variant)
+    score = make_curve(config, agent, purpose(jax.random.key(0), training))
+    rows = train(
+        training,
+        initialise(agent.init, jax.vmap(lambda k: purpose(k, "init"))(keys), conv=True),
+        agent.step,
+        keys,
+        (),
+        steps=config.steps // agent.agent_steps,
+        every=config.chunk // agent.agent_steps,
+        watch=watch,
+        score=score,
+        score_every=config.evaluate_every // agent.agent_steps,
+        conv=True,
+    )
+    history = [row | {"agent_steps": row["step"] * agent.agent_steps} for row in rows.history]
+    learners = rows.state.learner.params
+    return Trained([member(learners, i) for i in range(len(keys))], history)
+
+
+def make_curve(config: Config, agent: Agent, key: jax.Array):
+    """`score(state)`: the mean score of fresh games, and mean max_a Q over states held out for good."""
+    held_out = collect(agent, purpose(key, "held out"), config.held_out)
+    scorer = make_scorer(agent, config.evaluate_epsilon, config.episodes, config.most_steps)
+    best = jax.jit(lambda params: agent.value(params, held_out).max(axis=1).mean())
+
+    def score(state) -> dict[str, float]:
+        params = state.learner.params
+        fresh = jax.random.fold_in(key, state.memory.added)
+        return {"score": float(scorer(params, fresh).mean()), "held_out_q": float(best(params))}
+
+    return score
+
+
+def final_scores(
+    config: Config, name: str, variant: Variant, params: Any, key: jax.Array
+) -> np.ndarray:
+    """The raw scores of `TESTED` games of a trained agent."""
+    return np.asarray(_final_scorer(config, name, variant)(params, key))
+
+
+@functools.lru_cache(maxsize=8)
+def _final_scorer(config: Config, name: str, variant: Variant):
+    agent = make_agent(config, name, variant)
+    return make_scorer(agent, config.evaluate_epsilon, TESTED, config.most_steps)
+
+
+def pictures(agent: Agent, frames: np.ndarray) -> np.ndarray:
+    """The newest of packed frames `[t, history, bytes]` as bool `[t, h, w, c]`."""
+    bits = np.unpackbits(frames[:, -1], axis=-1, count=int(np.prod(agent.game.shape)))
+    return bits.reshape(len(frames), *agent.game.shape).astype(bool)
+
+

@@ -1,0 +1,309 @@
+"""The DQN experiment: what its config refuses, how agents train, what is measured of them."""
+
+import re
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.dqn import atari, device, play
+from experiments.dqn.agent import exploration, make_agent
+from experiments.dqn.chain import learn_chain
+from experiments.dqn.config import CELLS, PRESETS, Config, variants
+from experiments.dqn.experiment import load_data, run
+from experiments.dqn.measures import around_rewards, embed, neighbours_agree, travel
+from experiments.dqn.scores import SCORES, normalised
+from experiments.dqn.watching import make_scorer, make_watcher, meet_a_fish
+from lib.errors import UserError
+from lib.run.keys import many_keys, root_keys
+from lib.run.loop import initialise, train
+from lib.run.watch import Watch
+
+SMOKE = PRESETS["smoke"]
+
+
+# --- Config ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"env": ()}, "--env needs one or more different values"),
+        ({"env": ("braekout",)}, "no game 'braekout'; the nearest names are breakout"),
+        ({"env": ("ALE/Pong-v5",)}, "--network minatar is for pictures of 10 x 10"),
+        ({"network": "2015"}, "--network 2015 is for Atari"),
+        ({"learning_rates": (0.0,)}, "--learning-rates must be above 0"),
+        ({"gamma": 1.5}, "--gamma must be in [0, 1], not 1.5"),
+        ({"games": 3}, "--games 3 and --update-every 4: one must divide the other"),
+        ({"steps": 1_001}, "--steps must be a multiple of 4"),
+        ({"evaluate_every": 600}, "--evaluate-every must be a multiple of --chunk, 400"),
+        ({"replay_start": 8}, "--replay-start must be at least 132, not 8"),
+        ({"batch": 0}, "--batch must be at least 1, not 0"),
+    ],
+)
+def test_impossible_settings_are_refused(changed, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        replace(SMOKE, **changed)
+
+
+def test_studies_for_the_device_are_refused_on_atari():
+    with pytest.raises(ValueError, match="are for games on the device"):
+        Config(env=("ALE/Pong-v5",), studies=("linear",))
+
+
+def test_each_agent_of_the_studies_is_trained_once():
+    config = replace(
+        SMOKE,
+        studies=("agent", "replay_target", "history", "linear"),
+        learning_rates=(0.001, 0.002),
+    )
+    names = [v.name for v in variants(config, "breakout")]
+    assert len(set(names)) == len(names) == 2 * len(CELLS) + 3
+    blind = next(v for v in variants(config, "breakout") if v.name == "one_frame")
+    assert blind.hide == ("trail",) and blind.history == 1
+
+
+def test_a_memory_that_does_not_fit_is_refused_before_anything_runs():
+    with pytest.raises(UserError, match=r"the replay memory needs \d+(\.\d+)? GiB") as refused:
+        load_data(replace(SMOKE, replay=10**12))
+    assert refused.value.code == 2 and "\n" not in str(refused.value)
+
+
+# --- Training --------------------------------------------------------------------------------
+
+
+def test_epsilon_falls_along_a_line():
+    config = replace(SMOKE, epsilon=0.1, epsilon_steps=100)
+    found = [float(exploration(config, t)) for t in (0, 50, 100, 1_000)]
+    np.testing.assert_allclose(found, [1, 0.55, 0.1, 0.1], rtol=1e-6)
+
+
+def test_keys_of_one_draw_all_differ():
+    keys = many_keys(jax.random.key(0), (), (3,), (2, 2))
+    assert [k.shape for k in keys] == [(), (3,), (2, 2)]
+    data = np.concatenate([jax.random.key_data(k).reshape(-1, 2) for k in keys])
+    assert len({tuple(d) for d in data.tolist()}) == 8
+
+
+@pytest.mark.parametrize("games, update_every", [(1, 4), (8, 4)])
+def test_an_iteration_plays_and_learns_as_often_as_asked(games, update_every):
+    config = replace(
+        SMOKE, games=games, update_every=update_every, replay_start=304, target_every=16, chunk=400
+    )
+    variant = variants(config, "catch")[0]
+    agent = make_agent(config, "catch", variant)
+    keys = root_keys((0,))
+    start = initialise(agent.init, keys, conv=True)
+    rows = 304 // games
+    assert start.memory.added[0] == rows
+    steps = 16 // agent.agent_steps
+    end = train(
+        "t", start, agent.step, keys, (), steps=steps, every=steps, watch=Watch(), conv=True
+    ).state
+    assert end.memory.added[0] - rows == 16 // games
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), end.learner.params, end.learner.target)
+    assert all(jax.tree.leaves(same))  # the target was renewed with the last update
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), end.learner.params, start.learner.params)
+    assert all(jax.tree.leaves(moved))
+
+
+def test_an_agent_learns_to_catch():
+    config = replace(
+        SMOKE,
+        env=("catch",),
+        steps=40_000,
+        replay=4_000,
+        epsilon_steps=10_000,
+        target_every=400,
+        learning_rates=(0.0005,),
+        sticky=0.0,
+        chunk=4_000,
+        evaluate_every=40_000,
+        episodes=30,
+    )
+    variant = variants(config, "catch")[0]
+    trained = device.train_agent(config, "catch", variant, "catch-dqn", root_keys((0,)), Watch())
+    agent = make_agent(config, "catch", variant)
+    score = make_scorer(agent, 0.0, 30, 20)(trained.params[0], jax.random.key(1))
+    assert score.mean() > 0.9
+    random = make_scorer(agent, 1.0, 100, 20)(trained.params[0], jax.random.key(1))
+    assert random.mean() < 0
+    # Values are powers of gamma: nine steps before the catch, gamma^8.
+    seen = make_watcher(agent, 0.0, 9)(trained.params[0], jax.random.key(2))
+    np.testing.assert_allclose(seen.q.max(axis=1), config.gamma ** np.arange(8, -1, -1.0), atol=0.3)
+
+
+def test_a_seed_among_others_is_that_seed_alone():
+    variant = variants(SMOKE, "breakout")[0]
+    args = (SMOKE, "breakout", variant, "breakout-dqn")
+    both = device.train_agent(*args, root_keys((0, 1)), Watch())
+    alone = device.train_agent(*args, root_keys((1,)), Watch())
+    for a, b in zip(jax.tree.leaves(both.params[1]), jax.tree.leaves(alone.params[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# --- What is measured --------------------------------------------------------------------------
+
+
+def test_the_chain_has_powers_of_gamma():
+    learned, true = learn_chain(0.9)
+    np.testing.assert_allclose(true, [0.6561, 0.729, 0.81, 0.9, 1])
+    np.testing.assert_allclose(learned, true, atol=1e-5)
+
+
+def test_travel_is_one_for_a_rising_curve_and_large_for_noise():
+    assert travel(np.array([0, 1, 5, 9])) == 1
+    assert travel(np.array([0, 1, 0, 1, 0])) == 4
+    assert travel(np.zeros(3)) == np.inf
+
+
+def test_values_around_rewards_that_stand_alone():
+    reward = np.zeros(20)
+    reward[[6, 12, 13]] = 1
+    around = around_rewards(np.arange(20.0), reward, np.zeros(20, bool), before=2, after=1)
+    np.testing.assert_array_equal(around, [[4, 5, 6, 7]])
+    ended = np.arange(20) == 7
+    assert around_rewards(np.arange(20.0), reward, ended, before=2, after=1).shape == (0, 4)
+
+
+def test_neighbours_agree_where_the_map_follows_the_value():
+    rng = np.random.default_rng(0)
+    value = rng.normal(size=200)
+    along = np.stack([value, np.zeros(200)], axis=1)
+    assert neighbours_agree(along, value) > 0.95
+    assert neighbours_agree(rng.normal(size=(200, 2)), value) < 0.2
+    assert embed(rng.normal(size=(50, 8))).shape == (50, 2)
+
+
+def test_normalised_scores_are_the_papers():
+    assert len(SCORES) == 49
+    assert normalised("ALE/Breakout-v5", 401.2) == pytest.approx(1327.2, abs=0.1)
+    assert normalised("ALE/Pong-v5", 9.3) == 100
+    assert np.isnan(normalised("ALE/Adventure-v5", 1.0))
+
+
+def test_the_script_of_seaquest_hits_one_fish():
+    config = replace(SMOKE, sticky=0.0)
+    agent = make_agent(config, "seaquest", variants(config, "seaquest")[0])
+    params = jax.jit(agent.init)(jax.random.key(0)).learner.params
+    seen = make_watcher(agent, 0.0, 30, meet_a_fish)(params, jax.random.key(0))
+    reward = np.asarray(seen.reward)
+    assert reward.sum() == 1 and 15 < reward.argmax() < 28 and not seen.terminal.any()
+    pictures = device.pictures(agent, np.asarray(seen.frames))
+    fish = pictures[..., agent.game.channels.index("enemy_fish")].any(axis=(1, 2))
+    assert fish.argmax() == 11 and not fish[reward.argmax() + 1 :].any()
+
+
+def test_the_smoke_run_measures_what_the_claims_ask(dqn_smoke):
+    _, _, result = dqn_smoke
+    for name in ("chain_error", "breakout_random", "breakout_dqn_score", "breakout_value_rise"):
+        assert np.isfinite(result.metrics[name]).all(), name
+    assert {"breakout-dqn"} == result.history.keys()
+
+
+# --- Atari -----------------------------------------------------------------------------------
+
+TINY = replace(
+    PRESETS["paper"],
+    env=("ALE/Pong-v5",),
+    network="2013",
+    steps=64,
+    batch=4,
+    replay=200,
+    replay_start=40,
+    epsilon_steps=64,
+    target_every=16,
+    chunk=32,
+    evaluate_every=64,
+    episodes=2,
+    most_steps=20,
+    held_out=4,
+)
+
+
+class Folder(Watch):
+    """Keeps the replay memory in a folder and remembers the rows."""
+
+    def __init__(self, folder):
+        self.rows, self._folder = [], folder
+
+    def folder(self, training):
+        return self._folder / training
+
+    def chunk(self, training, step, state, row, *, last):
+        self.rows.append(row)
+
+
+def test_an_agent_trains_on_the_emulator(tmp_path):
+    pytest.importorskip("ale_py", reason="needs the extra atari")
+    watch = Folder(tmp_path)
+    result = run(TINY, jax.random.key(0), load_data(TINY), watch)
+    assert [row["step"] for row in watch.rows] == [8, 16]
+    assert np.isfinite(result.metrics["atari_pong_dqn_score"]).all()
+    assert result.data[0]["real"] and "atari_pong-dqn" in result.weights
+    # The memory is there for a run that goes on.
+    variant = variants(TINY, "ALE/Pong-v5")[0]
+    memory = atari.FrameMemory(
+        TINY.replay, 1, variant.history, atari.SHAPE, tmp_path / "atari_pong-dqn-0"
+    )
+    assert memory.added == 40 + 64
+    memory.close()
+
+
+def test_unknown_atari_games_are_refused_with_the_nearest():
+    pytest.importorskip("ale_py", reason="needs the extra atari")
+    with pytest.raises(UserError, match="no Atari game 'ALE/Pnog-v5'.*ALE/Pong-v5"):
+        load_data(replace(TINY, env=("ALE/Pnog-v5",)))
+
+
+# --- play ------------------------------------------------------------------------------------
+
+
+def test_play_writes_a_film_and_names_what_is_wrong(dqn_run, tmp_path, capsys):
+    from PIL import Image
+
+    play.main([str(dqn_run), "--steps", "20", "--out", str(tmp_path / "a.gif")])
+    assert "score" in capsys.readouterr().out
+    with Image.open(tmp_path / "a.gif") as film:
+        assert 1 < film.n_frames <= 20
+    for words, said in (
+        (["--agent", "pong"], "has no agent 'pong'; it has breakout-dqn"),
+        (["--out", "a.mp4"], "--out must end in .gif"),
+        (["--steps", "0"], "--steps must be at least 1"),
+    ):
+        with pytest.raises(UserError, match=re.escape(said)):
+            play.main([str(dqn_run), *words])
+    with pytest.raises(UserError, match="no such file"):
+        play.main([str(tmp_path)])
+
+
+def test_play_names_a_damaged_agent(dqn_run, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(dqn_run, tmp_path / "run")
+    path = folder / "weights-breakout-dqn.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged"):
+        play.main([str(folder)])
+    path.unlink()
+    with pytest.raises(UserError, match="holds no trained agent"):
+        play.main([str(folder)])
+
+
+@pytest.fixture(scope="module")
+def dqn_run(dqn_smoke, tmp_path_factory):
+    """The folder of a finished smoke run, as far as `play` needs it."""
+    from lib.run.files import write_json
+    from lib.run.result import as_json
+    from lib.run.weights import save_weights
+
+    config, _, result = dqn_smoke
+    folder = tmp_path_factory.mktemp("dqn") / "run"
+    folder.mkdir()
+    write_json(folder / "config.json", {"paper": "dqn", "config": as_json(config)})
+    for name, (params, about) in result.weights.items():
+        save_weights(folder / f"weights-{name}.safetensors", params, about)
+    return folder
