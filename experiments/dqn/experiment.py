@@ -13,7 +13,7 @@ from experiments.dqn.chain import learn_chain
 from experiments.dqn.config import CELLS, Config, Variant, variants
 from experiments.dqn.measures import around_rewards, embed, neighbours_agree, travel
 from experiments.dqn.scores import normalised
-from experiments.dqn.watching import APPEARS, keep_the_ball, make_watcher, meet_a_fish
+from experiments.dqn.watching import APPEARS, keep_the_ball, make_watcher, meet_a_fish, run_across
 from lib.envs.names import is_atari, slug
 from lib.run.keys import purpose
 from lib.run.result import Result
@@ -176,6 +176,25 @@ def seaquest_values(values: list[np.ndarray], seen: list) -> dict[str, list[floa
     }
 
 
-SCRIPTS = {"breakout": (1_500, keep_the_ball), "seaquest": (30, meet_a_fish)}
+def freeway_values(values: list[np.ndarray], seen: list) -> dict[str, list[float]]:
+    """Around each arrival at the other side: from twelve steps before, and to two steps after it."""
+    around = [
+        around_rewards(v, s.reward, s.terminal, before=12) for v, s in zip(values, seen, strict=True)
+    ]
+    return {
+        "freeway_value_rise": [float((a[:, 12] - a[:, 0]).mean()) for a in around],
+        "freeway_value_fall": [float((a[:, 12] - a[:, 14]).mean()) for a in around],
+    }
+
+
+SCRIPTS = {
+    "breakout": (1_500, keep_the_ball),
+    "seaquest": (30, meet_a_fish),
+    "freeway": (1_500, run_across),
+}
 """Games of which the agent sees a scripted stretch: steps, and the script."""
-MEASURES = {"breakout": breakout_values, "seaquest": seaquest_values}
+MEASURES = {
+    "breakout": breakout_values,
+    "seaquest": seaquest_values,
+    "freeway": freeway_values,
+}

@@ -68,10 +68,15 @@ def figure_2(result: Result) -> Figure | None:
 
 def figure_3(result: Result) -> Figure | None:
     """2013, Figure 3: the value along a scripted stretch of a game, and its screens A, B and C."""
-    for game in ("seaquest", "breakout"):
+    for game in ("freeway", "breakout"):
         if f"{game}_scripted" in result.arrays:
             return _scripted(result, game)
     return None
+
+
+def figure_3_seaquest(result: Result) -> Figure | None:
+    """2013, Figure 3, in the paper's game: a fish appears, A, is about to be hit, B, and is gone, C."""
+    return _scripted(result, "seaquest") if "seaquest_scripted" in result.arrays else None
 
 
 def _scripted(result: Result, game: str) -> Figure | None:
@@ -84,8 +89,9 @@ def _scripted(result: Result, game: str) -> Figure | None:
         alone = [h for i, h in enumerate(hits) if h > 30 and h - hits[i - 1] > 8]
         if not alone:
             return None
-        start, end = alone[0] - 18, alone[0] + 22
-        marks = {"A": alone[0] - 6, "B": alone[0], "C": alone[0] + 1}
+        before, after, long = (12, 2, 90) if game == "freeway" else (6, 1, 22)
+        start, end = max(0, alone[0] - 40), min(alone[0] + long, len(reward))
+        marks = {"A": alone[0] - before, "B": alone[0], "C": alone[0] + after}
     figure, axes = subplots(2, 3, width=7.5, height=4.6, gridspec_kw={"height_ratios": [1.1, 1]})
     for axis, (letter, t) in zip(axes[0], marks.items(), strict=True):
         axis.imshow(screens[t])
@@ -191,6 +197,7 @@ def playing(result: Result) -> list[Image.Image] | None:
 FIGURES = {
     "figure_2": figure_2,
     "figure_3": figure_3,
+    "figure_3_seaquest": figure_3_seaquest,
     "figure_4": figure_4,
     "table_3": table_3,
     "table_4": table_4,

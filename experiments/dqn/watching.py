@@ -124,6 +124,12 @@ def keep_the_ball(state, t):
     return state, jnp.where(ball < paddle, 1, jnp.where(ball > paddle, 2, 0))
 
 
+def run_across(state, t):
+    """Freeway's script: the chicken goes up, whatever comes. Actions are stay, up, down."""
+    del t
+    return state, jnp.int32(1)
+
+
 APPEARS, FIRES = 10, 15
 """Steps of Seaquest's script."""
 

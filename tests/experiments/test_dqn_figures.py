@@ -60,7 +60,8 @@ def test_the_scripted_stretch_shows_where_the_reward_falls():
         "seaquest_scripted_value": values,
         "seaquest_scripted_reward": (np.arange(30) == 22).astype(float),
     }
-    figure = FIGURES["figure_3"](Result({}, arrays=arrays))
+    assert FIGURES["figure_3"](Result({}, arrays=arrays)) is None
+    figure = FIGURES["figure_3_seaquest"](Result({}, arrays=arrays))
     assert [axis.get_title() for axis in figure.axes[:3]] == ["A", "B", "C"]
     assert {text.get_text() for text in figure.axes[3].texts} == {"A", "B", "C"}
 
