@@ -8,6 +8,6 @@ and a random one now and then. It learns from its own predictions, one step late
 
     y = r + gamma max_a' Q(s', a'; theta^-),   theta <- theta + alpha (y - Q(s, a; theta)) grad Q(s, a; theta)
 
-on minibatches drawn from a memory of what it has seen, so that what it learns from is not one long coherent story,
-with targets from an older copy of itself (theta^-), so that they hold still for a while.
+on minibatches drawn from a memory of what it has seen, so that it does not learn from one long story, with
+targets from an older copy of itself (theta^-), so that they hold still for a while.
 """

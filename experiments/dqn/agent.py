@@ -7,7 +7,6 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from experiments.dqn.config import Config, Variant
 from lib.envs import replay
@@ -146,11 +145,13 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
             learner, metrics = learn(learner, Transitions(*batch))
             if variant.target:
                 done = (t * updates + u + 1) * config.update_every
-                learner = q_learning.renew_target(learner, done % config.target_every < config.update_every)
+                learner = q_learning.renew_target(
+                    learner, done % config.target_every < config.update_every
+                )
             return learner, metrics
 
         items = (learn_keys, jnp.arange(updates))
-        learner, metrics = jax.lax.scan(update, state.learner, items, unroll=True)
+        learner, metrics = jax.lax.scan(update, state.learner, items, unroll=min(updates, 4))
 
         learner, memory = jax.lax.optimization_barrier((learner, state.memory))
 

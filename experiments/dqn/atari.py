@@ -154,10 +154,16 @@ def _train_one(config, name, variant, training, key, watch):
             # The update is computed while the emulators run: they follow the parameters before it.
             acting = learner.params
             for u in range(updates):
-                batch = memory.sample(rng, config.batch) if variant.replay else memory.newest(config.batch)
+                batch = (
+                    memory.sample(rng, config.batch)
+                    if variant.replay
+                    else memory.newest(config.batch)
+                )
                 learner, metrics = net.learn(learner, Transitions(*batch))
                 losses.append(metrics)
-                if (t * updates + u + 1) * config.update_every % config.target_every < config.update_every:
+                if (
+                    t * updates + u + 1
+                ) * config.update_every % config.target_every < config.update_every:
                     learner = learner.replace(target=learner.params)
             for _ in range(plays):
                 sums += play(rng, epsilon, lambda frames: net.value(acting, frames))
@@ -182,7 +188,12 @@ def _train_one(config, name, variant, training, key, watch):
 
 
 def play_games(
-    config: Config, name: str, variant: Variant, params: Any, seed: int, episodes: int,
+    config: Config,
+    name: str,
+    variant: Variant,
+    params: Any,
+    seed: int,
+    episodes: int,
     epsilon: float | None = None,
 ) -> np.ndarray:
     """The raw scores of `episodes` whole games (no life loss, cut after `most_steps`), `[episodes]`."""
@@ -231,5 +242,3 @@ def _random_states(config: Config, name: str, variant: Variant) -> np.ndarray:
         player.step(player.act(rng, 1.0, None))
     player.games.close()
     return np.stack(found)
-
-

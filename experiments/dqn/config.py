@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.dqn.claims import CLAIMS
-from lib.envs.names import CHANNELS, MOTION, check_name, is_atari
+from lib.envs.names import MOTION, check_name, is_atari
 from lib.errors import UserError
 from lib.run.config import at_least
 
@@ -86,8 +86,23 @@ class Config:
     """Of everything."""
 
     def __post_init__(self):
-        positive = ("steps", "games", "update_every", "batch", "history", "target_every", "episodes")
-        positive += ("epsilon_steps", "frame_skip", "evaluate_every", "most_steps", "held_out", "chunk")
+        positive = (
+            "steps",
+            "games",
+            "update_every",
+            "batch",
+            "history",
+            "target_every",
+            "episodes",
+        )
+        positive += (
+            "epsilon_steps",
+            "frame_skip",
+            "evaluate_every",
+            "most_steps",
+            "held_out",
+            "chunk",
+        )
         at_least(self, **{name: 1 for name in positive})
         for field in ("env", "studies", "learning_rates"):
             values = getattr(self, field)
@@ -121,7 +136,9 @@ class Config:
         if atari and self.network == "minatar":
             raise ValueError(f"--network minatar is for pictures of 10 x 10, not for {atari[0]}")
         if len(atari) < len(self.env) and self.network != "minatar":
-            raise ValueError(f"--network {self.network} is for Atari; games on the device need minatar")
+            raise ValueError(
+                f"--network {self.network} is for Atari; games on the device need minatar"
+            )
         if atari and {"history", "linear"} & set(self.studies):
             raise ValueError("--studies history and linear are for games on the device")
 
@@ -181,7 +198,8 @@ _MINATAR = {
 }
 PRESETS = {
     "smoke": Config(
-        **_MINATAR | {"replay": 2_000, "replay_start": 400, "epsilon_steps": 500, "most_steps": 100},
+        **_MINATAR
+        | {"replay": 2_000, "replay_start": 400, "epsilon_steps": 500, "most_steps": 100},
         env=("breakout",),
         studies=("agent",),
         steps=1_200,

@@ -95,5 +95,3 @@ def pictures(agent: Agent, frames: np.ndarray) -> np.ndarray:
     """The newest of packed frames `[t, history, bytes]` as bool `[t, h, w, c]`."""
     bits = np.unpackbits(frames[:, -1], axis=-1, count=int(np.prod(agent.game.shape)))
     return bits.reshape(len(frames), *agent.game.shape).astype(bool)
-
-

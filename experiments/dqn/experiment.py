@@ -82,9 +82,7 @@ def run_game(config: Config, name: str, keys: jax.Array, watch: Watch) -> Result
             # The first points are those of an agent that has hardly learned.
             for what in ("score", "held_out_q"):
                 metrics[f"{game}_{what}_travel"] = [travel(c) for c in curves[what].T]
-            metrics[f"{game}_above_random"] = [
-                float(scores.mean()) - random for scores in final
-            ]
+            metrics[f"{game}_above_random"] = [float(scores.mean()) - random for scores in final]
             if is_atari(name):
                 metrics[f"{game}_normalised"] = [
                     normalised(name, float(scores.mean())) for scores in final
@@ -106,7 +104,8 @@ def compare(config: Config, game: str, metrics: dict, bests: dict[Variant, list[
         for cell, parts in CELLS.items():
             # As in the paper, the best learning rate of each cell; all seeds share it.
             table[cell] = max(
-                (best for v, best in bests.items() if (whole | parts).items() <= vars(v).items()), key=np.mean
+                (best for v, best in bests.items() if (whole | parts).items() <= vars(v).items()),
+                key=np.mean,
             )
             found[f"{game}_table_{cell}"] = table[cell]
         found[f"{game}_replay_times"] = _times(table["dqn"], table["no_replay"])
@@ -179,7 +178,8 @@ def seaquest_values(values: list[np.ndarray], seen: list) -> dict[str, list[floa
 def freeway_values(values: list[np.ndarray], seen: list) -> dict[str, list[float]]:
     """Around each arrival at the other side: from twelve steps before, and to two steps after it."""
     around = [
-        around_rewards(v, s.reward, s.terminal, before=12) for v, s in zip(values, seen, strict=True)
+        around_rewards(v, s.reward, s.terminal, before=12)
+        for v, s in zip(values, seen, strict=True)
     ]
     return {
         "freeway_value_rise": [float((a[:, 12] - a[:, 0]).mean()) for a in around],

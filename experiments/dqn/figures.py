@@ -56,7 +56,9 @@ def figure_2(result: Result) -> Figure | None:
     )
     for (above, below), game in zip(axes.T, games, strict=True):
         _draw(above, *_curve(result, f"{game}-dqn", "score"), MODEL)
-        above.axhline(result.metrics[f"{game}_random"][0], color=GUIDE, ls=":", label="random player")
+        above.axhline(
+            result.metrics[f"{game}_random"][0], color=GUIDE, ls=":", label="random player"
+        )
         _draw(below, *_curve(result, f"{game}-dqn", "held_out_q"), DISCRIMINATOR)
         above.set_title(title(game))
         below.set_xlabel("thousand agent steps")
@@ -111,7 +113,9 @@ def _scripted(result: Result, game: str) -> Figure | None:
         trace.annotate(letter, (t, mean[t]), textcoords="offset points", xytext=(5, 5))
     for t in hits[(hits >= start) & (hits < end)]:
         trace.axvline(t, color=GUIDE, lw=0.8, ls=":", zorder=0)
-    trace.set(xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)", ylabel="max Q")
+    trace.set(
+        xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)", ylabel="max Q"
+    )
     return figure
 
 
@@ -135,17 +139,24 @@ def figure_4(result: Result) -> Figure | None:
         inset.set_yticks([])
         inset.set_title(f"{value[i]:.1f}", fontsize=8)
         axis.annotate(
-            "", plane[i], (0.085 + 0.165 * place, 1.01), textcoords="axes fraction",
+            "",
+            plane[i],
+            (0.085 + 0.165 * place, 1.01),
+            textcoords="axes fraction",
             arrowprops={"arrowstyle": "-", "color": GUIDE, "lw": 0.7},
         )
     axis.set(xticks=[], yticks=[])
-    axis.set_xlabel(f"{title(game)}: states of the agent's own play, t-SNE of the last hidden layer")
+    axis.set_xlabel(
+        f"{title(game)}: states of the agent's own play, t-SNE of the last hidden layer"
+    )
     return figure
 
 
 def table_3(result: Result) -> Figure | None:
     """Nature, Extended Data Table 3: with and without replay and target network, best learning rate each."""
-    games = [name.removesuffix("_table_dqn") for name in result.metrics if name.endswith("_table_dqn")]
+    games = [
+        name.removesuffix("_table_dqn") for name in result.metrics if name.endswith("_table_dqn")
+    ]
     if not games:
         return None
     figure, axes = subplots(1, len(games), width=1 + 3 * len(games), height=3, squeeze=False)

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 
 def travel(curve: np.ndarray) -> float:
-    """How far `curve` `[t]` goes up and down, over how far it gets: 1 if it only rises, large if it is noise."""
+    """How far `curve` `[t]` goes up and down, over its range: 1 if it only rises, large if it is noise."""
     span = np.ptp(curve)
     return float(np.abs(np.diff(curve)).sum() / span) if span > 0 else np.inf
 

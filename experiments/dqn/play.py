@@ -73,7 +73,9 @@ def load(run: Path, config: Config, agent: str) -> tuple[dict, str, Variant]:
 
     there = sorted(run.glob("weights-*.safetensors"))
     if not there:
-        raise UserError(f"{run} holds no trained agent: the run is not finished (--resume does it)", 2)
+        raise UserError(
+            f"{run} holds no trained agent: the run is not finished (--resume does it)", 2
+        )
     names = [path.stem.removeprefix("weights-") for path in there]
     first = next((n for n in names if n.endswith("-dqn")), names[0])
     chosen = agent or first

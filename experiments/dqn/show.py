@@ -21,7 +21,7 @@ def colored(picture: np.ndarray) -> np.ndarray:
 
 
 def episode(screens: np.ndarray, value: np.ndarray, reward: np.ndarray) -> list[Image.Image]:
-    """One image a step: the screen `[t, h, w, 3]`, below it `value` `[t]` up to now, dots where `reward` `[t]`."""
+    """One image a step: `screens` `[t, h, w, 3]`, below it `value` `[t]` so far, dots: `reward` `[t]`."""
     low, high = float(value.min()), float(value.max())
     span = max(high - low, 1e-6)
     images = []

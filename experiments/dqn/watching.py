@@ -18,8 +18,8 @@ Params = Any
 class Seen(NamedTuple):
     """A stretch of one game, step by step: what was on the screen, and what the agent made of it.
 
-    `frames` uint8 [t, history, bytes], packed; `q` [t, actions]; `features` [t, hidden], what the last layer sees;
-    `action` int32 [t]; `reward` [t] and `terminal` bool [t], what the action brought.
+    `frames` uint8 [t, history, bytes], packed; `q` [t, actions]; `features` [t, hidden], what the last
+    layer sees; `action` int32 [t]; `reward` [t] and `terminal` bool [t], what the action brought.
     """
 
     frames: jax.Array
@@ -86,11 +86,13 @@ def collect(agent: Agent, key: jax.Array, states: int) -> jax.Array:
     return jax.lax.scan(step, start, jax.random.split(key, 10 * states))[1][::10]
 
 
-def make_watcher(agent: Agent, epsilon: float, steps: int, script: Callable | None = None) -> Callable:
+def make_watcher(
+    agent: Agent, epsilon: float, steps: int, script: Callable | None = None
+) -> Callable:
     """`watch(params, key) -> Seen` of `steps` steps; a new game begins when one ends.
 
-    `script(state, t) -> (state, action)` plays instead of the agent, which then only looks on; what it changes
-    in the state shows a step later.
+    `script(state, t) -> (state, action)` plays instead of the agent, which then only looks on; what
+    it changes in the state shows a step later.
     """
 
     def watch(params, key):
@@ -100,7 +102,9 @@ def make_watcher(agent: Agent, epsilon: float, steps: int, script: Callable | No
             key, t = item
             act_key, step_keys, reset_keys = many_keys(key, (), (1,), (1,))
             q = agent.value(params, playing.frames)
-            features = agent.net.apply({"params": params}, agent.look(playing.frames), features=True)
+            features = agent.net.apply(
+                {"params": params}, agent.look(playing.frames), features=True
+            )
             if script is None:
                 action = epsilon_greedy(act_key, q, epsilon)
             else:
@@ -135,7 +139,7 @@ APPEARS, FIRES = 10, 15
 
 
 def meet_a_fish(state, t):
-    """Seaquest's script: the submarine waits in empty water, a fish comes in at its height, it fires and hits.
+    """Seaquest's script: the submarine waits in empty water, a fish comes in at its height and is shot.
 
     The fish is alone: nothing else appears. Action 5 fires.
     """

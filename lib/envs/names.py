@@ -34,7 +34,8 @@ def check_name(name: str) -> None:
         return
     near = difflib.get_close_matches(name, CHANNELS, n=3, cutoff=0.4) or list(CHANNELS)
     raise UserError(
-        f"no game {name!r}; the nearest names are {', '.join(near)} (Atari's are ALE/Pong-v5, ...)", 2
+        f"no game {name!r}; the nearest names are {', '.join(near)} (Atari's are ALE/Pong-v5, ...)",
+        2,
     )
 
 

@@ -46,9 +46,7 @@ def init_state(params: Params, tx: optax.GradientTransformation) -> QState:
     return QState(params, jax.tree.map(jnp.copy, params), tx.init(params))
 
 
-def td_target(
-    reward: jax.Array, terminal: jax.Array, next_q: jax.Array, gamma: float
-) -> jax.Array:
+def td_target(reward: jax.Array, terminal: jax.Array, next_q: jax.Array, gamma: float) -> jax.Array:
     """`r + gamma max_a' Q(s', a')`, or r where the episode ended: `[n]`, without a gradient.
 
     `reward`, `terminal` `[n]`; `next_q` `[n, actions]`.

@@ -31,8 +31,15 @@ VARIANT = Variant("dqn", 2.5e-4, "minatar", 1)
 
 def setting(games: int) -> Config:
     """One update in four steps, whatever the number of games."""
-    return replace(PRESETS["laptop"], games=games, steps=256_000, chunk=256_000, evaluate_every=256_000,
-                   target_every=1_024, replay_start=10_240)
+    return replace(
+        PRESETS["laptop"],
+        games=games,
+        steps=256_000,
+        chunk=256_000,
+        evaluate_every=256_000,
+        target_every=1_024,
+        replay_start=10_240,
+    )
 
 
 def random_rate(games: int) -> float:

@@ -1,6 +1,7 @@
 """DQN: a frame of MinAtar's own setting, the gradient step of Nature's network, an agent step of Atari.
 
-Ours against plain PyTorch: the games of the original MinAtar package and of the emulator, a memory in NumPy, eager updates.
+Ours against plain PyTorch: the games of the original MinAtar package and of the emulator, a memory in
+NumPy, eager updates.
 `make bench PAPER=dqn` runs this, on the same cores in one go, and keeps the medians.
 """
 
@@ -21,7 +22,7 @@ from lib.steps.q_learning import Transitions
 BREAKOUT = "MinAtar Breakout, conv 16 + fc 128, batch 32, one update a frame, a frame"
 SHARED = "MinAtar Breakout, 8 games, one update in 8 frames, a frame"
 NATURE = "DQN 2015 network, batch 32, one update"
-PONG = "Atari Pong, one game, one update in 4 steps, an agent step"
+PONG = "Atari Pong, {}, one update in 4 steps, an agent step"
 ROUNDS = {"rounds": 7, "warmup_rounds": 1}
 BATCH, GAMMA, RATE = 32, 0.99, 2.5e-4
 
@@ -69,7 +70,12 @@ def time_minatar(benchmark, games: int, update_every: int) -> None:
 
     def network():
         return nn.Sequential(
-            nn.Conv2d(4, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 128), nn.ReLU(), nn.Linear(128, 6)
+            nn.Conv2d(4, 16, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(1024, 128),
+            nn.ReLU(),
+            nn.Linear(128, 6),
         )
 
     net, target = network(), network()
@@ -80,7 +86,11 @@ def time_minatar(benchmark, games: int, update_every: int) -> None:
     rng = np.random.default_rng(0)
     size, added = 100_000, [0]
     states, following = (np.zeros((size, 4, 10, 10), bool) for _ in range(2))
-    actions, rewards, ended = np.zeros(size, np.int64), np.zeros(size, np.float32), np.zeros(size, np.float32)
+    actions, rewards, ended = (
+        np.zeros(size, np.int64),
+        np.zeros(size, np.float32),
+        np.zeros(size, np.float32),
+    )
 
     def seen():
         return np.stack([game.state().transpose(2, 0, 1) for game in played])
@@ -102,7 +112,10 @@ def time_minatar(benchmark, games: int, update_every: int) -> None:
     def update():
         i = rng.integers(min(added[0], size), size=BATCH)
         batch = (
-            states[i].astype(np.float32), actions[i], rewards[i], ended[i],
+            states[i].astype(np.float32),
+            actions[i],
+            rewards[i],
+            ended[i],
             following[i].astype(np.float32),
         )
         torch_update(torch, net, target, optimiser, batch)
@@ -136,12 +149,14 @@ def our_nature(actions: int):
     return Network(PRESETS["paper"], Variant("dqn", RATE, "2015", 4), actions)
 
 
-def filled_memory() -> FrameMemory:
-    """5 000 frames of noise."""
-    memory, rng = FrameMemory(5_000, 1, 4), np.random.default_rng(0)
+def filled_memory(games: int = 1) -> FrameMemory:
+    """5 000 rows of noise."""
+    memory, rng = FrameMemory(5_000, games, 4), np.random.default_rng(0)
+    nothing = np.zeros(games)
     for t in range(5_000):
-        frame = rng.integers(0, 255, (1, 84, 84), np.uint8)
-        memory.add(frame, np.array([t % 500 == 0]), np.zeros(1, int), np.zeros(1), np.array([t % 500 == 499]))
+        frames = rng.integers(0, 255, (games, 84, 84), np.uint8)
+        first, terminal = (np.full(games, t % 500 == at) for at in (0, 499))
+        memory.add(frames, first, nothing.astype(int), nothing, terminal)
     return memory
 
 
@@ -195,65 +210,78 @@ class TestNature:
         benchmark.pedantic(round_, **ROUNDS)
 
 
-@pytest.mark.benchmark(group=PONG)
+STEPS = 80
+"""Agent steps of Pong in one timed round."""
+
+
+def pong(benchmark, games: int, value, update) -> None:
+    """Plays Pong through our emulator and memory, all actions greedy, so that each asks the network.
+
+    `value(frames) -> q` on the host; `update(batch)`, one every four steps.
+    """
+    from experiments.dqn.atari import Player
+
+    player = Player(PRESETS["paper"], "ALE/Pong-v5", games, 4, 0)
+    memory, rng = filled_memory(games), np.random.default_rng(0)
+
+    def round_():
+        for _ in range(STEPS // 4):
+            update(memory.sample(rng, BATCH))
+            for _ in range(4 // games):
+                frames, first = player.games.frames, player.games.first
+                actions = player.act(rng, 0.0, value)
+                reward, terminal, _ = player.step(actions)
+                memory.add(frames, first, actions, reward, terminal)
+
+    benchmark.extra_info["steps"] = STEPS
+    benchmark.pedantic(round_, **ROUNDS)
+
+
+def our_pong(benchmark, games: int) -> None:
+    pytest.importorskip("ale_py", reason="needs the extra atari")
+    net = our_nature(6)
+    learner = [net.init(jax.random.key(0))] * 2  # while one is computed, the one before plays
+
+    def update(batch):
+        learner[:] = learner[1], net.learn(learner[1], Transitions(*batch))[0]
+
+    pong(benchmark, games, lambda frames: net.value(learner[0].params, frames), update)
+
+
+def torch_pong(benchmark, games: int) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("ale_py", reason="needs the extra atari")
+    net, target = torch_nature(torch, 6), torch_nature(torch, 6)
+    optimiser = rmsprop(torch, net.parameters())
+
+    def pictures(frames):
+        return torch.as_tensor(frames).permute(0, 3, 1, 2).float() / 255
+
+    def value(frames):
+        with torch.no_grad():
+            return net(pictures(frames)).numpy()
+
+    def update(b):
+        ended, actions = b.terminal.astype(np.float32), b.action.astype(np.int64)
+        batch = (pictures(b.observation), actions, b.reward, ended, pictures(b.next_observation))
+        torch_update(torch, net, target, optimiser, batch)
+
+    pong(benchmark, games, value, update)
+
+
+@pytest.mark.benchmark(group=PONG.format("one game"))
 class TestPong:
-    """Both play through our emulator and memory; all actions are greedy, so that each asks the network."""
-
-    STEPS = 80
-
     def test_ours(self, benchmark):
-        pytest.importorskip("ale_py", reason="needs the extra atari")
-        from experiments.dqn.atari import Player
-
-        player = Player(PRESETS["paper"], "ALE/Pong-v5", 1, 4, 0)
-        net, memory, rng = our_nature(player.actions), filled_memory(), np.random.default_rng(0)
-        learner = [net.init(jax.random.key(0))]
-
-        def round_():
-            for _ in range(self.STEPS // 4):
-                acting = learner[0].params
-                batch = Transitions(*memory.sample(rng, BATCH))
-                learner[0], _ = net.learn(learner[0], batch)
-                for _ in range(4):
-                    frames, first = player.games.frames, player.games.first
-                    actions = player.act(rng, 0.0, lambda frames, p=acting: net.value(p, frames))
-                    reward, terminal, _ = player.step(actions)
-                    memory.add(frames, first, actions, reward, terminal)
-            jax.block_until_ready(learner[0])
-
-        benchmark.extra_info["steps"] = self.STEPS
-        benchmark.pedantic(round_, **ROUNDS)
+        our_pong(benchmark, 1)
 
     def test_pytorch(self, benchmark):
-        torch = pytest.importorskip("torch")
-        pytest.importorskip("ale_py", reason="needs the extra atari")
-        from experiments.dqn.atari import Player
+        torch_pong(benchmark, 1)
 
-        player = Player(PRESETS["paper"], "ALE/Pong-v5", 1, 4, 0)
-        memory, rng = filled_memory(), np.random.default_rng(0)
-        net, target = torch_nature(torch, player.actions), torch_nature(torch, player.actions)
-        optimiser = rmsprop(torch, net.parameters())
 
-        def pictures(frames):
-            return torch.as_tensor(frames).permute(0, 3, 1, 2).float() / 255
+@pytest.mark.benchmark(group=PONG.format("four games"))
+class TestFourPongs:
+    def test_ours(self, benchmark):
+        our_pong(benchmark, 4)
 
-        def value(frames):
-            with torch.no_grad():
-                return net(pictures(frames)).numpy()
-
-        def round_():
-            for _ in range(self.STEPS // 4):
-                for _ in range(4):
-                    frames, first = player.games.frames, player.games.first
-                    actions = player.act(rng, 0.0, value)
-                    reward, terminal, _ = player.step(actions)
-                    memory.add(frames, first, actions, reward, terminal)
-                b = memory.sample(rng, BATCH)
-                batch = (
-                    pictures(b.observation), b.action.astype(np.int64), b.reward,
-                    b.terminal.astype(np.float32), pictures(b.next_observation),
-                )
-                torch_update(torch, net, target, optimiser, batch)
-
-        benchmark.extra_info["steps"] = self.STEPS
-        benchmark.pedantic(round_, **ROUNDS)
+    def test_pytorch(self, benchmark):
+        torch_pong(benchmark, 4)

@@ -269,9 +269,7 @@ def damage_scribble(path):
 
 
 @pytest.mark.parametrize("name", ["added", "frames", "first", "action", "reward", "terminal"])
-@pytest.mark.parametrize(
-    "damage", [damage_remove, damage_truncate, damage_empty, damage_scribble]
-)
+@pytest.mark.parametrize("damage", [damage_remove, damage_truncate, damage_empty, damage_scribble])
 def test_a_damaged_folder_is_named_in_one_line(tmp_path, name, damage):
     FrameMemory(9, 2, 4, SHAPE, tmp_path / "memory").close()
     damage(tmp_path / "memory" / f"{name}.npy")

@@ -104,7 +104,9 @@ def test_an_iteration_plays_and_learns_as_often_as_asked(games, update_every):
     assert end.memory.added[0] - rows == 16 // games
     same = jax.tree.map(lambda a, b: bool((a == b).all()), end.learner.params, end.learner.target)
     assert all(jax.tree.leaves(same))  # the target was renewed with the last update
-    moved = jax.tree.map(lambda a, b: bool((a != b).any()), end.learner.params, start.learner.params)
+    moved = jax.tree.map(
+        lambda a, b: bool((a != b).any()), end.learner.params, start.learner.params
+    )
     assert all(jax.tree.leaves(moved))
 
 
