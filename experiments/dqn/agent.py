@@ -62,6 +62,20 @@ class Agent(NamedTuple):
     agent_steps: int
 
 
+def make_rule(config: Config, variant: Variant, value: Callable) -> tuple:
+    """The optimiser, and `learn(QState, Transitions) -> (QState, metrics)`."""
+    tx = deepmind_rmsprop(variant.learning_rate)
+    learn = q_learning.q_learning(
+        value,
+        tx,
+        gamma=config.gamma,
+        separate_target=variant.target,
+        clip_error=config.error == "clipped",
+        reduce=config.reduce,
+    )
+    return tx, learn
+
+
 def frame_bytes(game: Game) -> int:
     """Bytes of one packed frame."""
     return -(-int(np.prod(game.shape)) // 8)
@@ -72,7 +86,6 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
     game = make_game(name, sticky=config.sticky, hide=variant.hide)
     history, games = variant.history, config.games
     net = NETWORKS[variant.network](game.actions)
-    tx = deepmind_rmsprop(variant.learning_rate)
 
     def look(frames):
         bits = jnp.unpackbits(frames, axis=-1, count=int(np.prod(game.shape)))
@@ -83,14 +96,7 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
     def value(params, frames):
         return net.apply({"params": params}, look(frames))
 
-    learn = q_learning.q_learning(
-        value,
-        tx,
-        gamma=config.gamma,
-        separate_target=variant.target,
-        clip_error=config.error == "clipped",
-        reduce=config.reduce,
-    )
+    tx, learn = make_rule(config, variant, value)
 
     def play_on(playing: Playing, memory, action, step_keys, reset_keys):
         """One step of each game, remembered; `(playing, memory, reward [E], terminal [E])`."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.dqn.agent import make_rule
 from experiments.dqn.config import Config, Variant
 from experiments.dqn.device import Trained
 from lib.envs import atari as emulator
@@ -14,8 +15,7 @@ from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
 from lib.models.q_network import NETWORKS
 from lib.run.keys import purpose
 from lib.run.watch import Watch
-from lib.steps.optimizers import deepmind_rmsprop
-from lib.steps.q_learning import QState, Transitions, init_state, q_learning
+from lib.steps.q_learning import QState, Transitions, init_state
 
 SHAPE = (emulator.SIDE, emulator.SIDE)
 
@@ -32,7 +32,6 @@ class Network:
 
     def __init__(self, config: Config, variant: Variant, actions: int):
         net = NETWORKS[variant.network](actions)
-        tx = deepmind_rmsprop(variant.learning_rate)
 
         def value(params, frames):
             return net.apply({"params": params}, frames.astype(jnp.float32) / 255)
@@ -41,14 +40,7 @@ class Network:
             frames = jnp.zeros((1, *SHAPE, variant.history))
             return init_state(net.init(key, frames)["params"], tx)
 
-        learn = q_learning(
-            value,
-            tx,
-            gamma=config.gamma,
-            separate_target=variant.target,
-            clip_error=config.error == "clipped",
-            reduce=config.reduce,
-        )
+        tx, learn = make_rule(config, variant, value)
         self.init, self.value = jax.jit(init), jax.jit(value)
         # The parameters before an update still play while it is computed: they are not donated.
         self.learn = jax.jit(learn)

@@ -29,8 +29,8 @@ class Trained(NamedTuple):
 
 def check(config: Config, name: str) -> None:
     """Raises UserError (code 2) if the memory of one agent does not fit this machine."""
-    one = frame_bytes(make_game(name))
-    check_memory(replay.bytes_needed(config.replay, 1, one * 2), config.replay)
+    rows, one = config.replay // config.games, frame_bytes(make_game(name))
+    check_memory(replay.bytes_needed(rows, config.games, one), config.replay)
 
 
 def random_score(config: Config, name: str, key: jax.Array) -> float:

@@ -2,7 +2,7 @@
 
 MinAtar (Young & Tian 2019, arXiv:1903.03176) plays five Atari games on a picture of 10 x 10 with a
 channel for each kind of thing. Its JAX version is pgx-minatar's; a test holds it against the original
-package, step by step.
+package, step by step; its Seaquest differs in three ways, which the test names.
 """
 
 import importlib

@@ -2,7 +2,8 @@
 
 Mnih et al. 2015: the last N transitions, minibatches uniform over them. Of E games played in
 parallel, row t holds the frame observed at time t, the action taken on it and what that brought; the
-next observation is row t + 1. A frame is stored once, though it is part of several histories.
+next observation is row t + 1. A frame is stored once, though it is part of several histories. Episodes end
+with a terminal step: one that is cut has no place here (`lib.envs.frame_memory` takes those).
 """
 
 from typing import NamedTuple

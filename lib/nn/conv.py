@@ -116,7 +116,7 @@ def conv_strided(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
             x, kernel, (stride, stride), "VALID", dimension_numbers=NHWC
         )
     n, h, w, _ = x.shape
-    rows, columns = ((size - k) // stride + k // stride for size, k in ((h, kh), (w, kw)))
+    rows, columns = h // stride, w // stride
     x = x[:, : rows * stride, : columns * stride].reshape(n, rows, stride, columns, stride, c)
     x = x.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
     kernel = kernel.reshape(kh // stride, stride, kw // stride, stride, c, d)
