@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.errors import UserError
 from lib.run.files import disk_errors, reading
+from lib.run.memory import free_memory
 
 
 class Batch(NamedTuple):
@@ -234,7 +235,7 @@ def check_memory(bytes_: int, frames: int) -> None:
 
     Where the system doesn't tell what is, nothing is checked.
     """
-    free = _free()
+    free = free_memory()
     if free is not None and bytes_ > free:
         needs, has = bytes_ / 2**30, free / 2**30
         raise UserError(
@@ -242,16 +243,3 @@ def check_memory(bytes_: int, frames: int) -> None:
             f"{has:.1f} GiB free: use a smaller --replay",
             2,
         )
-
-
-def _free() -> int | None:
-    """Bytes of memory that can be had without swapping."""
-    try:
-        words = Path("/proc/meminfo").read_text().split()
-        return int(words[words.index("MemAvailable:") + 1]) * 1024
-    except (OSError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
