@@ -107,20 +107,27 @@ def conv_general_dilated(
 def conv_strided(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """`x` `[n, h, w, c]` with `kernel` `[kh, kw, c, d]`, no padding, every `stride` pixels.
 
-    On a CPU, where the kernel's sides are multiples of the stride, blocks of stride x stride pixels become
-    channels: what is left is a convolution of stride 1, whose gradients `conv` has.
+    On a CPU blocks of stride x stride pixels become channels: what is left is a convolution of stride 1,
+    whose gradients `conv` has. Kernels whose sides are no multiples of the stride get zeros at their end.
     """
-    kh, kw, c, d = kernel.shape
-    if jax.default_backend() != "cpu" or kh % stride or kw % stride:
+    if jax.default_backend() != "cpu":
         return jax.lax.conv_general_dilated(
             x, kernel, (stride, stride), "VALID", dimension_numbers=NHWC
         )
-    n, h, w, _ = x.shape
-    rows, columns = h // stride, w // stride
-    x = x[:, : rows * stride, : columns * stride].reshape(n, rows, stride, columns, stride, c)
+    n, h, w, c = x.shape
+    kh, kw, _, d = kernel.shape
+    blocks_h, blocks_w = -(-kh // stride), -(-kw // stride)
+    rows, columns = (h - kh) // stride + blocks_h, (w - kw) // stride + blocks_w
+    # A pixel beyond the image meets a zero of the kernel; one that no window reaches is cut off.
+    ends = (rows * stride - h, columns * stride - w)
+    x = jax.lax.pad(
+        x, jnp.zeros((), x.dtype), [(0, 0, 0), *((0, end, 0) for end in ends), (0, 0, 0)]
+    )
+    x = x.reshape(n, rows, stride, columns, stride, c)
     x = x.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
-    kernel = kernel.reshape(kh // stride, stride, kw // stride, stride, c, d)
-    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(kh // stride, kw // stride, -1, d)
+    around = [(0, blocks_h * stride - kh), (0, blocks_w * stride - kw), (0, 0), (0, 0)]
+    kernel = jnp.pad(kernel, around).reshape(blocks_h, stride, blocks_w, stride, c, d)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(blocks_h, blocks_w, -1, d)
     return conv(x, kernel, ((0, 0), (0, 0)))
 
 

@@ -1,0 +1,80 @@
+"""VGG: its size, against PyTorch where it is installed, taps, pooling and the normalisation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lib.models.vgg import DEPTHS, VGG, WIDTHS, inputs_of
+
+DEEPEST = {16: "conv5_3", 19: "conv5_4"}
+
+
+def shapes(depth, taps=("logits",), side=224):
+    image = jnp.zeros((1, side, side, 3))
+    return jax.eval_shape(lambda key: VGG(depth).init(key, image, taps), jax.random.key(0))[
+        "params"
+    ]
+
+
+def count(tree):
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def test_the_networks_have_the_published_numbers_of_parameters():
+    assert count(shapes(19, ("conv5_4",), 32)) == 20_024_384
+    assert count(shapes(16, ("conv5_3",), 32)) == 14_714_688
+    assert count(shapes(19)) == 143_667_240
+    assert count(shapes(16)) == 138_357_544
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Random parameters up to conv3_1, and a batch of two images."""
+    x = np.random.default_rng(0).normal(size=(2, 20, 23, 3)).astype(np.float32)
+    params = jax.jit(lambda key: VGG().init(key, x, ("conv3_1",)))(jax.random.key(0))["params"]
+    return params, x
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_activations_are_pytorchs(small, pooling):
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    params, images = small
+    pool = {"max": functional.max_pool2d, "avg": functional.avg_pool2d}[pooling]
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    taps = ("conv1_2", "pool1", "conv2_2", "conv3_1")
+    found = VGG(pooling=pooling).apply({"params": params}, images, taps)
+    for name in ("conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "conv3_1"):
+        if name.startswith("pool"):
+            x = pool(x, 2)
+        else:
+            kernel = torch.from_numpy(np.array(params[name]["kernel"]).transpose(3, 2, 0, 1).copy())
+            bias = torch.from_numpy(np.array(params[name]["bias"]))
+            x = torch.relu(functional.conv2d(x, kernel, bias, padding=1))
+        if name in taps:
+            expected = x.numpy().transpose(0, 2, 3, 1)
+            np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_taps_are_what_was_asked_for_and_nothing_deeper_is_computed(small):
+    params, x = small
+    found = VGG().apply({"params": params}, x, ("pool1", "conv2_1"))
+    assert set(found) == {"pool1", "conv2_1"}
+    assert found["pool1"].shape == (2, 10, 11, 64)
+    assert VGG().apply({"params": params}, x, ()) == {}
+    assert min(found["conv2_1"].ravel()) == 0
+
+
+def test_an_unknown_tap_is_named_with_the_taps_there_are():
+    with pytest.raises(ValueError, match=r"no layer conv9_1; there are conv1_1, .*fc7, logits"):
+        shapes(19, ("conv1_1", "conv9_1"))
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_each_convolution_reads_the_one_before(depth):
+    inputs = inputs_of(depth)
+    assert inputs["conv1_2"] == ("conv1_1",)
+    assert inputs["conv2_1"] == ("conv1_2",)
+    assert inputs["fc6"] == (DEEPEST[depth],)
+    assert len(inputs) == sum(DEPTHS[depth]) + 3 - 1 and len(WIDTHS) == 5
