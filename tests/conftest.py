@@ -28,6 +28,34 @@ def compile_cache():
 
 
 @pytest.fixture(scope="session")
+def squeezenet():
+    """SqueezeNet's weights, from the cache, the publisher or the package index."""
+    from lib.data.weights import WeightsNotFound, load
+
+    try:
+        return load("squeezenet1_1")
+    except WeightsNotFound as error:
+        pytest.skip("; ".join(f"{place}: {reason}" for place, reason in error.attempts))
+
+
+@pytest.fixture(scope="session")
+def given_weights():
+    """`given_weights(name)`: a network of the folder that DEEP_MORNING_WEIGHTS names."""
+    from lib.data.weights import at_hand, load
+
+    folder = os.environ.get("DEEP_MORNING_WEIGHTS")
+
+    def given_weights(name):
+        if not folder:
+            pytest.skip("DEEP_MORNING_WEIGHTS names no folder of pretrained networks")
+        if not at_hand(name, Path(folder)):
+            pytest.skip(f"no {name} in {folder}")
+        return load(name, Path(folder))
+
+    return given_weights
+
+
+@pytest.fixture(scope="session")
 def gan_smoke(tmp_path_factory):
     """`(config, data, result)` of one smoke run of the GAN paper, in this process."""
     from experiments.gan.config import PRESETS

@@ -12,7 +12,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -23,7 +22,7 @@ from tensorflow_datasets.datasets.div2k import div2k_dataset_builder as div2k
 from tensorflow_datasets.image_classification import mnist as official
 
 from lib.data import images, store
-from lib.data.catalogue import Entry, ImageFiles
+from lib.data.catalogue import Entry, ImageFiles, Published
 from lib.data.dataset import Arrays, LazyImages
 from lib.errors import UserError
 
@@ -177,14 +176,6 @@ _OFFICIAL = {
     "fashion_mnist": official.FashionMNIST,
     "div2k": div2k.Builder,
 }
-
-
-class Published(NamedTuple):
-    """A file as its publisher serves it: address, bytes, SHA-256 (of the compressed file)."""
-
-    url: str
-    size: int
-    checksum: str
 
 
 def published(entry: Entry) -> dict[str, Published]:

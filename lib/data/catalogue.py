@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from lib.data.dataset import Dataset, Images
 from lib.errors import UserError
@@ -23,6 +23,14 @@ class Package:
     @property
     def requirement(self) -> str:
         return f"{self.name}=={self.version}"
+
+
+class Published(NamedTuple):
+    """A file as its publisher serves it: address, bytes, SHA-256 (of the compressed file)."""
+
+    url: str
+    size: int
+    checksum: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,18 +90,25 @@ class ImageFiles(Entry):
 
     Attributes:
       about: what they are, and who published them, for TFDS's description.
-      files: zip files -> the split that they hold.
-      folders: split -> the names that its folder goes by, "/" between nested ones.
+      files: zip files, or images, -> the split that they hold or belong to.
+      served: where each of `files` is served, if they are images; TFDS's builder knows of the zips.
+      folders: split -> the names that its folder goes by, "/" between nested ones. Images that are
+        served one by one are known by their own names, and may share a folder.
       carried: split -> "package/folder" of what is installed -> file -> its SHA-256.
     """
 
     dataset: ClassVar[type[Dataset]] = Images
 
     about: str
+    served: Mapping[str, Published] = field(default_factory=dict)
     folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     carried: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def by_hand(self) -> str:
+        if self.served:
+            source = next(iter(self.served.values())).url.rpartition("/")[0]
+            names = f"{', '.join(self.served)} (from {source})"
+            return f"Put {names} into a folder and pass that as --data-dir FOLDER."
         names = ", ".join(
             f"{names[0]} (a folder of {self.sizes[split]} images, or its .zip)"
             for split, names in self.folders.items()
@@ -251,11 +266,64 @@ DIV2K = ImageFiles(
     kept=False,  # 7 GB
 )
 
+_NEURAL_STYLE = (
+    "https://raw.githubusercontent.com/jcjohnson/neural-style/"
+    "07c4b8299f8fbdafec0c514fc820ff1d7ff62e46/examples/inputs"
+)
+_ANY = ("style_images", "style", "examples/inputs")
+
+# All of the figure's but Kandinsky's Composition VII. The photograph is Andreas Praefcke's; the paintings
+# are out of copyright, Picasso's (1910) in the United States.
+STYLE_IMAGES = ImageFiles(
+    name="style_images",
+    version="1.0.0",
+    about="Gatys, Ecker and Bethge (2015), A Neural Algorithm of Artistic Style, arXiv:1508.06576: the "
+    "photograph and four paintings of Figure 2 (Turner, van Gogh, Munch, Picasso), in the copies of "
+    "github.com/jcjohnson/neural-style.",
+    sizes={"content": 1, "style": 4},
+    files={
+        "tubingen.jpg": "content",
+        "shipwreck.jpg": "style",
+        "starry_night.jpg": "style",
+        "the_scream.jpg": "style",
+        "seated-nude.jpg": "style",
+    },
+    served={
+        "tubingen.jpg": Published(
+            f"{_NEURAL_STYLE}/tubingen.jpg",
+            406_531,
+            "e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
+        ),
+        "shipwreck.jpg": Published(
+            f"{_NEURAL_STYLE}/shipwreck.jpg",
+            144_730,
+            "4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",
+        ),
+        "starry_night.jpg": Published(
+            f"{_NEURAL_STYLE}/starry_night.jpg",
+            315_236,
+            "0592ab0f7b51b3ce72608a95e53880bd93971e5b48f93a0ce8dfd3cbccf3d098",
+        ),
+        "the_scream.jpg": Published(
+            f"{_NEURAL_STYLE}/the_scream.jpg",
+            216_723,
+            "f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",
+        ),
+        "seated-nude.jpg": Published(
+            f"{_NEURAL_STYLE}/seated-nude.jpg",
+            101_993,
+            "f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",
+        ),
+    },
+    folders={"content": _ANY, "style": _ANY},
+    usual={"content": "f0cb98a4409a1016", "style": "0590de19dabede24"},
+)
+
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
         *(MNIST, FASHION_MNIST, DIGITS),
-        *(PHOTOGRAPHS, T91, BSD200, SET5, SET14, BSD100, URBAN100, DIV2K),
+        *(PHOTOGRAPHS, T91, BSD200, SET5, SET14, BSD100, URBAN100, DIV2K, STYLE_IMAGES),
     )
 }
 

@@ -20,9 +20,10 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
     Args:
       name: labelled: "mnist", "fashion_mnist" (28x28), "digits" (8x8, needs no network).
         Photographs of different sizes: "photographs" (needs no network), "t91", "bsd200", "set5",
-        "set14", "bsd100", "urban100" (of `data_dir` only), "div2k" (4 GB).
-      split: "train" or "test" ("validation" of div2k), or a slice of one as TFDS writes it:
-        "train[:50000]", "test[-10%:]". `lib.data.catalogue` lists the splits.
+        "set14", "bsd100", "urban100" (of `data_dir` only), "div2k" (4 GB), "style_images" (1 MB).
+      split: "train" or "test" ("validation" of div2k; "content" or "style" of style_images), or
+        a slice of one as TFDS writes it: "train[:50000]", "test[-10%:]". `lib.data.catalogue`
+        lists the splits.
       data_dir: a folder with a dataset prepared by TFDS; or with the publisher's idx files,
         gzipped or not, in it or in its subfolder `name`; or with the photographs' own folder or
         zip (Set5, DIV2K_train_HR.zip), up to two levels below.

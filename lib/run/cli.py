@@ -35,6 +35,8 @@ USAGE = """{title}
 Any field can be overridden; the values below are those of `{preset}`.
 """
 
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
+
 # How tyro words what it finds wrong with a nested field's value.
 NESTED = re.compile(r"Error parsing config\.([\w.-]+): --")
 
@@ -51,8 +53,10 @@ class Options:
     """The run's folder (default: runs/<paper>/<preset>-<time>)."""
     resume: bool = False
     """Continue the run in --out, bit for bit."""
-    data_dir: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
+    data_dir: Folder = None
     """A folder with the dataset's files, for a machine that cannot fetch them."""
+    weights_dir: Folder = None
+    """A folder with pretrained networks' files, for a machine that cannot fetch them."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Where to compute; anything but auto fails when it is not there."""
     checkpoint_seconds: float = 30.0
@@ -130,6 +134,8 @@ def parse(paper: Paper, argv: list[str]) -> tuple[str, Any, Options]:
     for name, value in flat(dataclasses.asdict(given.config)).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name.replace('_', '-')} must be a finite number, not {value}", 2)
+    if given.options.weights_dir is not None and not paper.pretrained:
+        raise UserError("--weights-dir: this paper has no pretrained networks", 2)
     return preset, given.config, given.options
 
 
@@ -192,8 +198,12 @@ def _run(paper: Paper, argv: list[str]) -> None:
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     devices.keep_compiled(cache / "deep-morning")
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    print(f"{paper.name} {preset}: {device}, {config.precision}, {which}, in {out}", flush=True)
-    data = paper.module("experiment").load_data(config, options.data_dir)
+    how = [device, config.precision]
+    if paper.about is not None:
+        how.append(paper.about(config, options.weights_dir))
+    print(f"{paper.name} {preset}: {', '.join(how)}, {which}, in {out}", flush=True)
+    folders = (options.data_dir, options.weights_dir) if paper.pretrained else (options.data_dir,)
+    data = paper.module("experiment").load_data(config, *folders)
 
     with only_writer(out), answer_interrupts(again):
         # Once more: another run may have begun there while the data was loaded.

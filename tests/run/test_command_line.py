@@ -8,6 +8,10 @@ import time
 
 import jax
 import pytest
+from papers.toy import config as toy_config
+from papers.toy import experiment as toy_experiment
+
+from lib.errors import UserError
 
 REFUSED = [
     (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),
@@ -30,6 +34,7 @@ REFUSED = [
     (("smoke", "--checkpoint-seconds", "nan"), "--checkpoint-seconds must be at least 0"),
     (("smoke", "--device", "abacus"), "'--device'"),
     (("smoke", "--tensorboard"), "--tensorboard needs one more package: pip install tensorboardX"),
+    (("smoke", "--weights-dir", "x"), "--weights-dir: this paper has no pretrained networks"),
     (("smoke", "--resume"), "config.json: no such file"),
 ]
 
@@ -64,6 +69,33 @@ def test_a_data_folder_that_is_not_there_is_refused(run, tmp_path):
     ended = run(*words, package="experiments.gan")
     assert ended.code == 2 and list(tmp_path.iterdir()) == []
     assert ended.err == f"gan: --data-dir {tmp_path / 'nope'}: there is no such folder\n"
+
+
+def test_a_paper_with_pretrained_networks_is_told_their_folder(run, tmp_path, monkeypatch):
+    asked = []
+
+    def load_data(config, data_dir, weights_dir):
+        asked.append((data_dir, weights_dir))
+        raise UserError("that is enough", 3)
+
+    monkeypatch.setattr(toy_config, "PRETRAINED", ("vgg19",), raising=False)
+    monkeypatch.setattr(toy_experiment, "load_data", load_data)
+    words = ("smoke", "--device", "cpu", "--out", tmp_path / "run")
+    ended = run(*words, "--data-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    assert ended.code == 3 and "float32, seed 0, in" in ended.out
+    run(*words)
+    assert asked == [(tmp_path, tmp_path / "weights"), (None, None)]
+
+
+def test_a_paper_may_add_to_the_first_line(run, tmp_path, monkeypatch):
+    def about(config, weights_dir):
+        return f"{config.steps} steps with {weights_dir}"
+
+    monkeypatch.setattr(toy_config, "about", about, raising=False)
+    ended = run("smoke", "--steps", "3", "--tuning.steps", "2", "--out", tmp_path / "run")
+    assert ended.code == 0
+    first = ended.out.splitlines()[0]
+    assert first.endswith(f", float32, 3 steps with None, seed 0, in {tmp_path / 'run'}")
 
 
 @pytest.mark.parametrize("below", ["file", "file/run"])

@@ -1,0 +1,97 @@
+"""Whether a pretrained network knows photographs that we know."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lib.data import images, places
+from lib.data.catalogue import PHOTOGRAPHS
+from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from lib.data.weights import Pretrained
+
+# Of scikit-image's photographs, numbered as in ILSVRC 2012: what each shows, whatever a network says.
+SHOWN = {
+    "coffee": {967: "espresso"},
+    "chelsea": {281: "tabby", 282: "tiger cat", 285: "Egyptian cat"},
+    "rocket": {657: "missile", 744: "projectile", 812: "space shuttle"},
+}
+
+
+class Row(NamedTuple):
+    """What a network says of a photograph.
+
+    Attributes:
+      shown: the classes that it may be said to show: number -> name.
+      guesses: the five likeliest, (class, probability), the likeliest first.
+    """
+
+    photograph: str
+    shown: dict[int, str]
+    guesses: tuple[tuple[int, float], ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether one of the guesses is right."""
+        return any(guess in self.shown for guess, _ in self.guesses)
+
+
+def check(pretrained: "Pretrained") -> list[Row]:
+    """A row for each photograph of `SHOWN`; none if the file has no classifier.
+
+    Shorter side resized to 256 pixels, the square in the middle, as ImageNet's validation is done.
+
+    Raises:
+      UserError: the installed scikit-image has other photographs.
+    """
+    if not classifies(pretrained):
+        return []
+    import jax
+    import jax.numpy as jnp
+
+    files = _photographs()
+    network = pretrained.network
+    photographs = [_middle(images.decode(files[name].read_bytes()), network.side) for name in SHOWN]
+    inputs = np.stack(photographs) - np.asarray(network.mean, np.float32)
+    model = _model(network.name)
+    logits = jax.jit(lambda params, x: model.apply({"params": params}, x, ("logits",))["logits"])
+    rows = []
+    for name, row in zip(SHOWN, logits(pretrained.params, jnp.asarray(inputs)), strict=True):
+        found = np.asarray(jax.nn.softmax(row))
+        five = np.argsort(-found)[:5]
+        rows.append(Row(name, SHOWN[name], tuple((int(i), float(found[i])) for i in five)))
+    return rows
+
+
+def _photographs() -> dict[str, images.File]:
+    try:
+        splits = places.from_installed(PHOTOGRAPHS)
+    except places.Unavailable as error:
+        raise UserError(f"no photographs to check with: {error}") from error
+    return {name: file for files in splits.values() for name, file in files.items()}
+
+
+def classifies(pretrained: "Pretrained") -> bool:
+    """Whether the file has the network's last layer."""
+    return list(pretrained.network.layers)[-1] not in pretrained.file.lacks
+
+
+def _model(name: str):
+    from lib.models.googlenet import GoogLeNet
+    from lib.models.squeezenet import SqueezeNet
+    from lib.models.vgg import VGG
+
+    if name.startswith("vgg"):
+        return VGG(int(name.removeprefix("vgg")))
+    return {"squeezenet1_1": SqueezeNet, "googlenet": GoogLeNet}[name]()
+
+
+def _middle(image: np.ndarray, side: int) -> np.ndarray:
+    """uint8 `[h, w, 3]` -> float32 `[side, side, 3]`."""
+    from lib.ops.resize import resize
+
+    shape = tuple(round(length * 256 / min(image.shape[:2])) for length in image.shape[:2])
+    resized = np.clip(resize(image.astype(np.float32), shape), 0, 255)
+    top, left = ((length - side) // 2 for length in shape)
+    return resized[top : top + side, left : left + side]

