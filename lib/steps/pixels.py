@@ -1,0 +1,60 @@
+"""The fourth learning rule: the network stays as it is, and the image that it sees is optimised."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+
+@flax.struct.dataclass
+class PixelState:
+    """The image, the state of its optimiser, and how often the loss has been evaluated, int32 []."""
+
+    image: jax.Array
+    opt: optax.OptState
+    evaluations: jax.Array
+
+
+def init_state(image: jax.Array, tx: optax.GradientTransformation) -> PixelState:
+    """A state at step 0."""
+    return PixelState(image, tx.init(image), jnp.zeros((), jnp.int32))
+
+
+def pixels(
+    loss: Callable[[jax.Array, Any], jax.Array],
+    tx: optax.GradientTransformation,
+) -> Callable[[PixelState, Any], tuple[PixelState, dict[str, jax.Array]]]:
+    """`step(state, data) -> (state, metrics)` for `loss(image, data)`, a scalar.
+
+    `tx` may search along a line, as `optax.lbfgs` does: then a step evaluates the loss as often as that
+    takes, and begins with the value and the gradient that the step before ended with. The metrics are the
+    `loss` before the step and the `evaluations` (of the loss and its gradient) made in it.
+    """
+    tx = optax.with_extra_args_support(tx)
+
+    def step(state, data):
+        def objective(image):
+            return loss(image, data)
+
+        searched = optax.tree.get(state.opt, "num_linesearch_steps")
+        if searched is None:
+            value, gradient = jax.value_and_grad(objective)(state.image)
+        else:
+            value, gradient = optax.value_and_grad_from_state(objective)(
+                state.image, state=state.opt
+            )
+        updates, opt = tx.update(
+            gradient, state.opt, state.image, value=value, grad=gradient, value_fn=objective
+        )
+        made = jnp.int32(1)
+        if searched is not None:
+            first = jnp.isinf(optax.tree.get(state.opt, "value"))
+            made = optax.tree.get(opt, "num_linesearch_steps") + first
+        image = optax.apply_updates(state.image, updates)
+        new = PixelState(image, opt, state.evaluations + made)
+        return new, {"loss": value, "evaluations": made}
+
+    return step
