@@ -1,0 +1,174 @@
+"""What the neural style paper sets. Light: imports no JAX."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from experiments.neural_style.claims import CLAIMS
+from experiments.neural_style.layers import LAYERS
+from lib.run.config import at_least
+
+__all__ = [
+    "CLAIMS",
+    "COMMANDS",
+    "PRESETS",
+    "PRETRAINED",
+    "TITLE",
+    "Config",
+    "about",
+    "choose",
+    "sized",
+]
+
+TITLE = "A Neural Algorithm of Artistic Style (Gatys et al., 2015)"
+
+PRETRAINED = tuple(LAYERS)
+
+COMMANDS = {
+    "transfer": "--content PHOTO --style PAINTING --out RESULT\n"
+    "      a photograph of yours in the style of a painting of yours; --help tells more"
+}
+
+Kind = Literal["auto", "vgg19", "vgg16", "squeezenet1_1"]
+SETS = ("photographs", "style_images")
+
+
+def choose(network: Kind, folder: Path | None) -> str:
+    """The network that "auto" means here: VGG-19 if its file is at hand, or else SqueezeNet."""
+    from lib.data.weights import at_hand
+
+    if network != "auto":
+        return network
+    return "vgg19" if at_hand("vgg19", folder) else "squeezenet1_1"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Images of a photograph in the style of artworks, and what the layers and the weights do."""
+
+    network: Kind = "vgg19"
+    """Pretrained on ImageNet (paper: VGG-19); auto: VGG-19 if its file is at hand, else SqueezeNet."""
+    content: str = "style_images/tubingen"
+    """The photograph, SET/NAME; sets: style_images, photographs (paper: Neckarfront, Tuebingen)."""
+    styles: tuple[str, ...] = (
+        "style_images/shipwreck",
+        "style_images/starry_night",
+        "style_images/the_scream",
+        "style_images/seated-nude",
+    )
+    """The artworks of Figure 2 (paper: these and Composition VII)."""
+    studied: int = 1
+    """Which of them, counted from 0, all other figures use (paper: Composition VII in Figure 3)."""
+    size: int = 512
+    """Longer side of Figure 2's images in pixels (paper, 2016: about 512)."""
+    small: int = 256
+    """Longer side in the other figures (paper: not said)."""
+    vgg_scale: float = 1.0
+    """Factor on both where `auto` means VGG-19, which computes 30 times as much a pixel as SqueezeNet."""
+    ratio: float = 1e-3
+    """alpha / beta of Figure 2 and of all comparisons (paper: 1e-3, or 1e-4)."""
+    ratios: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
+    """alpha / beta of Figure 3's columns (paper: these)."""
+    per_position: bool = True
+    """Divide the content loss by the layer's positions M (equation 1: no; see README)."""
+    pooling: Literal["avg", "max"] = "avg"
+    """In place of the network's max-pooling (paper: average)."""
+    unit_mean: bool = True
+    """Scale the weights so that every channel's mean activation is one (paper: yes)."""
+    optimiser: Literal["lbfgs", "adam"] = "lbfgs"
+    """L-BFGS (paper, 2016), or Adam."""
+    learning_rate: float = 10.0
+    """Adam's, in levels of 255."""
+    memory: int = 10
+    """Steps that L-BFGS remembers (paper: not said)."""
+    noise: float = 1.0
+    """Standard deviation of the white noise to begin with, in levels of 255 (paper: not said)."""
+    iterations: int = 1000
+    """Steps of the optimiser in Figure 2 (paper: not said)."""
+    small_iterations: int = 300
+    """... and in the other figures."""
+    every: int = 20
+    """Iterations in one compiled call, and between two points of a curve."""
+    noises: int = 4
+    """White noises that Figure 6 (2016) begins with (paper: 4)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network; losses and the image stay float32."""
+
+    def __post_init__(self):
+        at_least(self, size=1, small=1, memory=1, iterations=1, small_iterations=1, every=1)
+        at_least(self, ratio=0, noise=0, noises=1, studied=0, vgg_scale=0)
+        for name in (self.content, *self.styles):
+            if name.split("/")[0] not in SETS or name.count("/") != 1:
+                raise ValueError(
+                    f"images are called {' or '.join(f'{s}/NAME' for s in SETS)}, not {name!r}"
+                )
+        if len(set(self.styles)) < len(self.styles) or not self.styles:
+            raise ValueError("--styles must be different images, one at least")
+        if self.studied >= len(self.styles):
+            raise ValueError(f"--studied must be below {len(self.styles)}, the number of --styles")
+        if (
+            len(self.ratios) < 2
+            or sorted(set(self.ratios)) != list(self.ratios)
+            or self.ratios[0] < 0
+        ):
+            raise ValueError("--ratios must be two or more numbers from 0 on that rise")
+        if self.learning_rate <= 0:
+            raise ValueError("--learning-rate must be above 0")
+        sides = [
+            layers.least_side for name, layers in LAYERS.items() if self.network in ("auto", name)
+        ]
+        if min(self.size, self.small) * min(1, self.vgg_scale) < max(sides):
+            raise ValueError(
+                f"--size and --small must be at least {max(sides)} pixels for this network"
+            )
+
+
+def sized(config: Config, network: str) -> Config:
+    """`config` with the sizes that a network chosen by "auto" is run at."""
+    if config.network != "auto" or not network.startswith("vgg"):
+        return config
+    sides = {name: round(config.vgg_scale * getattr(config, name)) for name in ("size", "small")}
+    return replace(config, **sides)
+
+
+def about(config: Config, weights_dir: Path | None) -> str:
+    """For a run's first line: the network."""
+    return choose(config.network, weights_dir)
+
+
+_WHEELS = Config(
+    network="auto",
+    content="photographs/china",
+    styles=(
+        "photographs/ihc",
+        "photographs/hubble_deep_field",
+        "photographs/retina",
+        "photographs/flower",
+        "photographs/gravel",
+    ),
+    studied=0,
+    size=257,
+    small=129,
+    vgg_scale=0.5,
+    iterations=200,
+    small_iterations=100,
+    noises=2,
+)
+
+PRESETS = {
+    "smoke": Config(
+        network="squeezenet1_1",
+        content="photographs/china",
+        styles=("photographs/ihc", "photographs/flower"),
+        studied=0,
+        size=64,
+        small=48,
+        ratios=(1e-4, 1e-2),
+        iterations=12,
+        small_iterations=8,
+        every=4,
+        noises=2,
+    ),
+    "laptop": _WHEELS,
+    "paper": Config(),
+}

@@ -1,0 +1,251 @@
+"""The loss of an image, and the image with the least of it."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments.neural_style.network import Network
+from lib.ops.resize import resize
+from lib.ops.style import content_loss, gram, positions, style_loss, total_variation
+from lib.run.keys import purpose
+from lib.run.loop import Trained, initialise, train
+from lib.run.watch import Watch
+from lib.steps.pixels import PixelState, init_state, pixels
+
+
+class Task(NamedTuple):
+    """What an image is to be like. Arrays only: one compiled program serves all tasks of a shape.
+
+    Attributes:
+      content: {layer: P, the photograph's features `[h, w, N]`}.
+      alpha: {layer: weight of its content loss}.
+      grams: {layer: A / M of each artwork, `[artworks, N, N]`}.
+      beta: {layer: weight of its style loss for each artwork, `[artworks]`}: beta w_l of the paper.
+      masks: {layer: where each artwork counts, `[artworks, h, w]` in [0, 1]}, or None: everywhere.
+      smooth: weight of the total variation (paper: 0).
+    """
+
+    content: Mapping[str, jax.Array]
+    alpha: Mapping[str, jax.Array]
+    grams: Mapping[str, jax.Array]
+    beta: Mapping[str, jax.Array]
+    masks: Mapping[str, jax.Array] | None
+    smooth: jax.Array
+
+
+class Parts(NamedTuple):
+    """The losses one by one, not weighted: {layer: []}, {layer: `[artworks]`}, []."""
+
+    content: dict[str, jax.Array]
+    style: dict[str, jax.Array]
+    smooth: jax.Array
+
+
+def make_task(
+    network: Network,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    *,
+    ratio: float,
+    content_weights: Mapping[str, float] | None = None,
+    style_layers: Sequence[str] | None = None,
+    style_weights: Sequence[float] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    smooth: float = 0.0,
+    per_position: bool = True,
+    taps: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
+) -> Task:
+    """The task of a photograph and artworks, beta = 1.
+
+    Args:
+      content: the photograph, float32 `[h, w, 3]` as the network sees it.
+      styles: the artworks likewise, of any sizes.
+      ratio: alpha / beta.
+      content_weights: {layer: share of alpha} (default: the network's content layer).
+      style_layers: those that count, each w_l = 1 / their number (default: the network's five).
+      style_weights: one an artwork; they are divided by their sum (default: equal).
+      masks: one an artwork, `[h, w]` in [0, 1].
+      per_position: divide the content loss by its layer's number of positions; equation 1 does not.
+      taps: the content and the style layers that the program computes, if more than those that count:
+        tasks with the same taps and shapes share one compiled program.
+    """
+    content_weights = {network.layers.content: 1.0} if content_weights is None else content_weights
+    style_layers = network.layers.style if style_layers is None else style_layers
+    content_taps, style_taps = taps or (tuple(content_weights), tuple(style_layers))
+    features = _features(network)
+    found = features(network.params, content, content_taps)
+    shares = np.ones(len(styles)) if style_weights is None else np.asarray(style_weights)
+    shares = shares / max(shares.sum(), 1e-12)
+    alpha = {
+        layer: jnp.float32(
+            ratio
+            * content_weights.get(layer, 0.0)
+            / (positions(found[layer]) if per_position else 1)
+        )
+        for layer in content_taps
+    }
+    w = 1 / max(len(style_layers), 1)
+    beta = {
+        layer: jnp.asarray(w * shares * (layer in style_layers), jnp.float32)
+        for layer in style_taps
+    }
+    seen = [features(network.params, style, style_taps) for style in styles]
+    grams = {
+        layer: jnp.stack([gram(f[layer]) / positions(f[layer]) for f in seen])
+        for layer in style_taps
+    }
+    shrunk = None
+    if masks is not None:
+        sizes = features(network.params, content, style_taps)
+        shrunk = {
+            layer: jnp.stack([_shrink(mask, sizes[layer].shape[:2]) for mask in masks])
+            for layer in style_taps
+        }
+    return Task(found, alpha, grams, beta, shrunk, jnp.float32(smooth))
+
+
+def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> jax.Array:
+    small = np.clip(resize(np.asarray(mask, np.float32)[:, :, None], shape)[:, :, 0], 0, 1)
+    return jnp.asarray(small)
+
+
+@functools.lru_cache
+def _compiled(features: Callable) -> Callable:
+    return jax.jit(features, static_argnums=2)
+
+
+def _features(network: Network) -> Callable:
+    return _compiled(network.features)
+
+
+@functools.lru_cache
+def make_parts(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], Parts]:
+    """`parts(image, (params, task))`."""
+
+    def parts(image, data):
+        params, task = data
+        taps = tuple({**task.alpha, **task.beta})
+        found = features(params, image, taps)
+
+        def style(layer):
+            f = found[layer].astype(jnp.float32)
+            if task.masks is None:
+                own = gram(f) / positions(f)
+                return jax.vmap(lambda target: style_loss(own, target))(task.grams[layer])
+            return jax.vmap(
+                lambda target, mask: style_loss(
+                    gram(f, mask) / jnp.maximum(positions(f, mask), 1e-6), target
+                )
+            )(task.grams[layer], task.masks[layer])
+
+        return Parts(
+            {layer: content_loss(found[layer], task.content[layer]) for layer in task.alpha},
+            {layer: style(layer) for layer in task.beta},
+            total_variation(image),
+        )
+
+    return parts
+
+
+@functools.lru_cache
+def make_loss(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], jax.Array]:
+    """`loss(image, (params, task))`: equation 7, and a little smoothness if asked for."""
+    parts = make_parts(features)
+
+    def loss(image, data):
+        found, (_, task) = parts(image, data), data
+        content = sum(task.alpha[layer] * found.content[layer] for layer in task.alpha)
+        style = sum(jnp.sum(task.beta[layer] * found.style[layer]) for layer in task.beta)
+        return content + style + task.smooth * found.smooth
+
+    return loss
+
+
+@functools.lru_cache
+def make_optimiser(name: str, learning_rate: float, memory: int) -> optax.GradientTransformation:
+    """ "lbfgs", which searches along a line and needs no learning rate, or "adam"."""
+    return optax.lbfgs(memory_size=memory) if name == "lbfgs" else optax.adam(learning_rate)
+
+
+@functools.lru_cache
+def make_step(features: Callable, tx: optax.GradientTransformation) -> Callable:
+    """The step that `lib.run.loop.train` takes; there is nothing random in it."""
+    step = pixels(make_loss(features), tx)
+    return lambda state, data, key, t: step(state, data)
+
+
+@functools.lru_cache
+def compiled_parts(features: Callable) -> Callable:
+    """`make_parts`, compiled."""
+    return jax.jit(make_parts(features))
+
+
+def losses(network: Network, image: jax.Array, task: Task) -> dict[str, float]:
+    """The content loss and each layer's style loss of an image, as the task weighs them: a curve's point."""
+    found = jax.device_get(compiled_parts(network.features)(image, (network.params, task)))
+    weights = jax.device_get((task.alpha, task.beta))
+    content = sum(float(weights[0][layer] * loss) for layer, loss in found.content.items())
+    style = {
+        f"style_{layer}": float((weights[1][layer] * loss).sum())
+        for layer, loss in found.style.items()
+    }
+    return {"content": content, **style}
+
+
+def optimise(
+    network: Network,
+    name: str,
+    task: Task,
+    start: Callable[[jax.Array], jax.Array],
+    keys: jax.Array,
+    tx: optax.GradientTransformation,
+    *,
+    iterations: int,
+    every: int,
+    watch: Watch,
+) -> Trained:
+    """An image for each key that fulfils `task`; `start(key)` is the image to begin with."""
+
+    def init(key):
+        return init_state(start(purpose(key, f"{name} start")), tx)
+
+    state = initialise(init, keys, conv=True)
+
+    def score(state: PixelState) -> dict[str, float]:
+        return losses(network, state.image, task)
+
+    step = make_step(network.features, tx)
+    data = (network.params, task)
+    return train(
+        f"{name}-{network.name}",
+        state,
+        step,
+        keys,
+        data,
+        steps=iterations,
+        every=every,
+        watch=watch,
+        score=score,
+        conv=True,
+    )
+
+
+def noise(key: jax.Array, shape: tuple[int, ...], size: float) -> jax.Array:
+    """White noise around the mean image, `size` its standard deviation in levels of 255."""
+    return size * jax.random.normal(key, shape)
+
+
+def to_pixels(network: Network, image: jax.Array) -> np.ndarray:
+    """uint8 `[h, w, 3]`: clipped for display only."""
+    return np.clip(np.asarray(image) + network.mean + 0.5, 0, 255).astype(np.uint8)
+
+
+def from_pixels(network: Network, pixels: np.ndarray, side: int) -> np.ndarray:
+    """uint8 `[H, W, 3]` -> float32 `[h, w, 3]` as the network sees it, its longer side about `side`."""
+    shape = network.layers.shape(pixels.shape[:2], side / max(pixels.shape[:2]))
+    return np.clip(resize(pixels.astype(np.float32), shape), 0, 255) - network.mean

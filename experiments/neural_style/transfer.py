@@ -1,0 +1,377 @@
+"""python -m experiments.neural_style --content PHOTO --style PAINTING --out RESULT: files of yours."""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import tyro
+
+from experiments.neural_style.config import Kind, about, choose
+from experiments.neural_style.layers import LAYERS
+from lib.errors import UserError
+from lib.run.cli import Folder, read_options
+from lib.run.config import at_least
+from lib.run.watch import Watch
+
+INTERRUPTED = 130
+MEMORY = 10
+"""Steps that L-BFGS remembers."""
+Shapes = list[tuple[int, int]]
+Write = Callable[[np.ndarray, Path], None]
+File = Annotated[Path, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+Files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE ...", help_behavior_hint="")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to make of what, and how."""
+
+    content: File
+    """The photograph."""
+    style: Files
+    """The artwork; several are blended, each seen whole."""
+    out: File
+    """Written whole or not at all, also on the way: .png, .tif or .jpg."""
+    size: int = 512
+    """Longer side of the result in pixels."""
+    ratio: float = 1e-3
+    """alpha / beta: more keeps more of the photograph, 1e-5 to 1e-2."""
+    style_weights: tuple[float, ...] = ()
+    """One for each artwork (default: equal)."""
+    masks: Files = ()
+    """One for each artwork: a grey image, white where it is to count."""
+    style_scale: float = 1.0
+    """Size at which the artworks are seen, of the result's."""
+    content_layers: tuple[str, ...] = ()
+    """Default: conv4_2 of VGG, fire5 of SqueezeNet."""
+    style_layers: tuple[str, ...] = ()
+    """Default: conv1_1 to conv5_1, or conv1, fire2, fire4, fire6, fire8."""
+    initial: Literal["content", "style", "noise"] = "content"
+    """What to begin with."""
+    optimiser: Literal["lbfgs", "adam"] = "lbfgs"
+    """L-BFGS, or Adam, which needs less memory."""
+    learning_rate: float = 10.0
+    """Adam's, in levels of 255."""
+    iterations: int = 300
+    """Steps of the optimiser at each scale."""
+    scales: int = 1
+    """Begin with small images, each twice as large as the one before: larger strokes, less time."""
+    smooth: float = 0.0
+    """Weight of the total variation, 1e-6 to 1e-4 against noise."""
+    original_colors: bool = False
+    """Keep the photograph's colours; take brightness only."""
+    pooling: Literal["avg", "max"] = "avg"
+    """Of the network."""
+    network: Kind = "auto"
+    """auto: VGG-19 if its file is at hand, or else SqueezeNet."""
+    weights_dir: Folder = None
+    """A folder with pretrained networks' files."""
+    save_every: int = 50
+    """Iterations between two previews, written to --out; 0: none."""
+    keep_previews: bool = False
+    """Also keep each preview, as OUT-0050.png."""
+    seed: int = 0
+    """Of the noise."""
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """Where to compute."""
+
+    def __post_init__(self):
+        at_least(self, size=1, iterations=1, scales=1, save_every=0, seed=0)
+        at_least(self, ratio=0, smooth=0)
+        for name in ("ratio", "smooth", "style_scale", "learning_rate"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"--{name.replace('_', '-')} must be a finite number")
+        for name in ("style_scale", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0")
+        for name in ("style_weights", "masks"):
+            if (count := len(getattr(self, name))) not in (0, len(self.style)):
+                raise ValueError(
+                    f"--{name.replace('_', '-')} needs {len(self.style)} values, one a --style, not {count}"
+                )
+        if any(not 0 <= weight < math.inf for weight in self.style_weights):
+            raise ValueError("--style-weights must be numbers from 0 on")
+        if self.style_weights and not sum(self.style_weights):
+            raise ValueError("--style-weights must not all be 0")
+
+
+class Images(NamedTuple):
+    """float32 in 0..255, `[H, W, 3]`; masks in [0, 1], `[H, W]`."""
+
+    content: np.ndarray
+    styles: list[np.ndarray]
+    masks: list[np.ndarray]
+
+
+def main(words: list[str]) -> None:
+    """Reads the files and writes OUT. Raises UserError for what cannot be."""
+    said = "A photograph in the style of an artwork."
+    prog = "python -m experiments.neural_style"
+    request = read_options(Request, words, prog=prog, description=said)
+
+    from lib.data.pictures import Picture, read_picture, storable, write_picture
+    from lib.data.weights import cache
+
+    content = read_picture(request.content)
+    styles = [read_picture(path) for path in request.style]
+    masks = [read_picture(path) for path in request.masks]
+    name = choose(request.network, request.weights_dir)
+    shapes = sizes(request, name, content.pixels.shape[:2])
+    alpha = alpha_of(content.pixels, shapes[-1])
+    blank = np.zeros((*shapes[-1], 3 if alpha is None else 4), np.uint8)
+    if alpha is not None:
+        blank[..., 3] = alpha
+    storable(Picture(blank), request.out)  # refused now or never
+
+    from lib.run import devices
+
+    device = devices.choose(request.device)
+    check_memory(request, name, shapes[-1])
+    devices.keep_compiled(cache().parent)
+    h, w = shapes[-1]
+    needed = bytes_needed(request, name, shapes[-1]) / 2**20
+    which = about(request, request.weights_dir)
+    print(f"neural_style: {device}, {which}, {w} x {h} pixels, about {needed:,.0f} MiB", flush=True)
+    for path, picture in zip((request.content, *request.style), (content, *styles), strict=True):
+        for note in picture.notes:
+            print(f"{path}: {note}")
+
+    def write(image: np.ndarray, path: Path) -> None:
+        pixels = image if alpha is None else np.dstack([image, alpha])
+        write_picture(path, storable(Picture(pixels), path))
+
+    images = Images(
+        colors_of(content.pixels),
+        [colors_of(style.pixels) for style in styles],
+        [colors_of(mask.pixels)[..., 0] / 255 for mask in masks],
+    )
+    make(request, name, shapes, images, write)
+    print(f"{request.out}: {w} x {h} pixels")
+
+
+def sizes(request: Request, network: str, shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """The shape at each scale, smallest first.
+
+    Raises:
+      UserError: the network cannot see an image so small.
+    """
+    layers, found = LAYERS[network], []
+    for halvings in reversed(range(request.scales)):
+        scale = request.size / 2**halvings / max(shape)
+        found.append(layers.shape(shape, scale))
+    if min(found[0]) < layers.least_side:
+        h, w = found[0]
+        raise UserError(
+            f"{request.content}: {w} x {h} pixels are too few, {network} needs {layers.least_side} on each "
+            "side: a larger --size, fewer --scales, or another image",
+            2,
+        )
+    return found
+
+
+def bytes_needed(request: Request, network: str, shape: tuple[int, int]) -> int:
+    """Memory to optimise an image of `shape`, the network's weights included."""
+    layers = LAYERS[network]
+    a_pixel = layers.bytes_a_pixel + (2 * MEMORY * 12 if request.optimiser == "lbfgs" else 0)
+    return layers.bytes_of_weights + shape[0] * shape[1] * a_pixel
+
+
+def check_memory(request: Request, network: str, shape: tuple[int, int]) -> None:
+    """Raises UserError (code 2), with the size that fits, if the device has too little memory for `shape`."""
+    import jax
+
+    from lib.run.memory import free_memory
+
+    stats = jax.devices()[0].memory_stats() or {}
+    free = stats.get("bytes_limit") or free_memory()
+    needed = bytes_needed(request, network, shape)
+    if free is None or needed <= free:
+        return
+    weights = bytes_needed(request, network, (0, 0))
+    fits = int(request.size * math.sqrt(max(0.9 * free - weights, 0) / (needed - weights)))
+    raise UserError(
+        f"--size {request.size} needs {needed / 2**30:.1f} GiB with {network}, {free / 2**30:.1f} GiB are "
+        f"free: --size {fits} fits",
+        2,
+    )
+
+
+def alpha_of(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
+    """The alpha channel of `[H, W, 1 to 4]`, uint8 at `shape`; None if there is none, or all is opaque."""
+    from lib.ops.resize import resize
+
+    peak = np.iinfo(pixels.dtype).max
+    if pixels.shape[2] in (1, 3) or (pixels[..., -1] == peak).all():
+        return None
+    alpha = resize(pixels[..., -1] * np.float32(255 / peak), shape)
+    return np.clip(alpha + 0.5, 0, 255).astype(np.uint8)
+
+
+def colors_of(pixels: np.ndarray) -> np.ndarray:
+    """float32 `[H, W, 3]` in 0..255 of `[H, W, 1 to 4]`, 8 or 16 bits; what is transparent is white."""
+    levels = pixels.astype(np.float32) * np.float32(255 / np.iinfo(pixels.dtype).max)
+    color = levels[..., :1] if pixels.shape[2] < 3 else levels[..., :3]
+    if pixels.shape[2] in (2, 4):
+        opaque = levels[..., -1:] / 255
+        color = color * opaque + 255 * (1 - opaque)
+    return np.broadcast_to(color, (*color.shape[:2], 3))
+
+
+class Previews(Watch):
+    """Shows progress, keeps the image, and hands each preview to `save(image, step)`."""
+
+    def __init__(self, save: Callable[[np.ndarray, int], None]):
+        self.image, self._save, self._bar = None, save, None
+
+    def began(self, training, done, steps):
+        from tqdm import tqdm
+
+        pause = 0.1 if sys.stderr.isatty() else 15.0
+        self._bar = tqdm(total=steps, desc=training, unit="step", mininterval=pause)
+
+    def chunk(self, training, step, state, row, *, last):
+        self.image = np.asarray(state.image[0])
+        self._bar.set_postfix(loss=f"{row['loss'][0]:.4g}", refresh=False)
+        self._bar.update(step - self._bar.n)
+        if last:
+            self._bar.close()
+        else:
+            self._save(self.image, step)
+
+    def non_finite(self, training, step, metric):
+        self._bar.close()
+        raise UserError(
+            f"the loss is not finite at step {step}: a smaller --learning-rate, or another --optimiser"
+        )
+
+
+def make(request: Request, name: str, shapes: Shapes, images: Images, write: Write) -> None:
+    """Optimises the image at each scale; `write(uint8 [h, w, 3], path)` is given previews and the result."""
+    from experiments.neural_style.experiment import calibration_images
+    from experiments.neural_style.network import prepare
+    from experiments.neural_style.style import make_optimiser, optimise, to_pixels
+    from lib.data.weights import load
+    from lib.run.keys import root_keys
+
+    pretrained = load(name, request.weights_dir)
+    network = prepare(pretrained, pooling=request.pooling, calibration=calibration_images()[0])
+    check_layers(network, request)
+    tx = make_optimiser(request.optimiser, request.learning_rate, MEMORY)
+    image = None
+    for scale, shape in enumerate(shapes):
+
+        def save(image, step, before=scale * request.iterations):
+            if request.save_every and (before + step) % request.save_every == 0:
+                made = finished(image)
+                write(made, request.out)
+                if request.keep_previews:
+                    write(made, request.out.with_stem(f"{request.out.stem}-{before + step:04d}"))
+
+        def finished(image):
+            made = to_pixels(network, image)
+            return recolored(made, images.content) if request.original_colors else made
+
+        watch = Previews(save)
+        try:
+            trained = optimise(
+                network,
+                f"{shape[1]} x {shape[0]}",
+                task_at(network, request, images, shape),
+                start_at(network, request, images, shape, image),
+                root_keys((request.seed,)),
+                tx,
+                iterations=request.iterations,
+                every=math.gcd(request.save_every, 10),
+                watch=watch,
+            )
+        except KeyboardInterrupt:
+            if watch.image is None:
+                raise
+            write(finished(watch.image), request.out)
+            line = f"interrupted; {request.out} is as far as it went"
+            raise UserError(line, INTERRUPTED) from None
+        image = np.asarray(trained.state.image[0])
+    write(finished(image), request.out)
+
+
+def task_at(network, request: Request, images: Images, shape: tuple[int, int]):
+    """What the image is to be like at one scale."""
+    from experiments.neural_style.style import make_task
+    from lib.ops.resize import resize
+
+    least, longer = network.layers.least_side, request.style_scale * max(shape)
+    artworks = []
+    for path, style in zip(request.style, images.styles, strict=True):
+        size = network.layers.shape(style.shape[:2], longer / max(style.shape[:2]))
+        if min(size) < least:
+            raise UserError(
+                f"{path}: at {size[1]} x {size[0]} pixels too narrow for {network.name}, which needs "
+                f"{least}: a larger --size or --style-scale",
+                2,
+            )
+        artworks.append(seen(network, style, size))
+    return make_task(
+        network,
+        seen(network, images.content, shape),
+        artworks,
+        ratio=request.ratio,
+        content_weights=dict.fromkeys(request.content_layers, 1.0) or None,
+        style_layers=request.style_layers or None,
+        style_weights=request.style_weights or None,
+        masks=[np.clip(resize(mask, shape), 0, 1) for mask in images.masks] or None,
+        smooth=request.smooth,
+    )
+
+
+def start_at(network, request: Request, images: Images, shape, smaller: np.ndarray | None):
+    """`start(key)`: the result at the smaller scale, or what `--initial` says."""
+    import jax.numpy as jnp
+
+    from experiments.neural_style.style import noise
+    from lib.ops.resize import resize
+
+    if smaller is None and request.initial == "noise":
+        return lambda key: noise(key, (*shape, 3), 1.0)
+    if smaller is not None:
+        begin = resize(smaller, shape)
+    else:
+        first = images.content if request.initial == "content" else images.styles[0]
+        begin = seen(network, first, shape)
+    return lambda key: jnp.asarray(begin)
+
+
+def seen(network, levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """float32 `[H, W, 3]` in 0..255 -> `[h, w, 3]` as the network sees it."""
+    from lib.ops.resize import resize
+
+    return np.clip(resize(levels, shape), 0, 255) - network.mean
+
+
+def check_layers(network, request: Request) -> None:
+    """Raises UserError (code 2) if the network has no such layers."""
+    import jax
+
+    taps = (*request.content_layers, *request.style_layers)
+    if flat := [tap for tap in taps if tap == "logits" or tap.startswith("fc")]:
+        raise UserError(f"{flat[0]} has no positions: name layers before it", 2)
+    side = network.layers.least_side
+    image = jax.ShapeDtypeStruct((side, side, 3), "float32")
+    try:
+        jax.eval_shape(lambda image: network.features(network.params, image, taps), image)
+    except ValueError as error:
+        raise UserError(f"{network.name} has {error}", 2) from None
+
+
+def recolored(made: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+    """Brightness of one, colours of the other: uint8 `[h, w, 3]`."""
+    from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
+    from lib.ops.resize import resize
+
+    photograph = np.clip(resize(photograph, made.shape[:2]), 0, 255)
+    brightness, colors = (rgb_to_ycbcr(image / np.float32(255)) for image in (made, photograph))
+    mixed = ycbcr_to_rgb(np.concatenate([brightness[..., :1], colors[..., 1:]], axis=-1))
+    return np.clip(255 * mixed + 0.5, 0, 255).astype(np.uint8)
