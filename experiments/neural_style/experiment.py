@@ -13,10 +13,10 @@ from experiments.neural_style.network import Network, prepare
 from experiments.neural_style.style import (
     from_pixels,
     losses,
-    make_optimiser,
     make_task,
     noise,
     optimise,
+    optimiser,
     to_pixels,
 )
 from lib.data import load
@@ -121,7 +121,7 @@ def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) 
 def figure_2(config: Config, keys: jax.Array, data: Data, watch: Watch) -> Result:
     """The photograph in each style, from white noise."""
     network = data.network
-    tx = make_optimiser(config.optimiser, config.learning_rate, config.memory)
+    tx = optimiser(config)
     content = from_pixels(network, data.content, config.size)
     metrics: dict[str, list[float]] = {}
     arrays = {"photograph": to_pixels(network, content), "styles": np.array(list(data.styles))}

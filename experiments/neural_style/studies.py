@@ -9,12 +9,14 @@ import numpy as np
 from experiments.neural_style.config import Config
 from experiments.neural_style.network import Network
 from experiments.neural_style.style import (
+    adam,
     from_pixels,
+    lbfgs,
     losses,
-    make_optimiser,
     make_task,
     noise,
     optimise,
+    optimiser,
     to_pixels,
 )
 from lib.metrics.image_quality import psnr
@@ -58,7 +60,7 @@ class Study(NamedTuple):
             task,
             start or (lambda key: noise(key, self.content.shape, config.noise)),
             self.keys,
-            tx or make_optimiser(config.optimiser, config.learning_rate, config.memory),
+            tx or optimiser(config),
             iterations=iterations or config.small_iterations,
             every=config.every,
             watch=self.watch,
@@ -200,15 +202,14 @@ def equation_1(study: Study) -> Result:
 def optimisers(study: Study) -> Result:
     """L-BFGS, and Adam given as many evaluations of the gradient, or a few more."""
     config, task = study.config, study.task()
-    trained = study.optimise("lbfgs", task, tx=make_optimiser("lbfgs", 0.0, config.memory))
+    trained = study.optimise("lbfgs", task, tx=lbfgs(config.memory))
     evaluations = int(np.max(trained.state.evaluations))
     steps = -(-evaluations // config.every) * config.every
     history, best = {f"lbfgs-{study.network.name}": trained.history}, np.inf
     for rate in ADAM_RATES:
-        tx = make_optimiser("adam", rate, 0)
-        adam = study.optimise(f"adam_{rate:g}", task, tx=tx, iterations=steps)
-        history[f"adam_{rate:g}-{study.network.name}"] = adam.history
-        best = np.minimum(best, _totals(adam.history[-1]))
+        other = study.optimise(f"adam_{rate:g}", task, tx=adam(rate), iterations=steps)
+        history[f"adam_{rate:g}-{study.network.name}"] = other.history
+        best = np.minimum(best, _totals(other.history[-1]))
     return Result({"adam_over_lbfgs": (best / _totals(trained.history[-1])).tolist()}, history)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.neural_style.config import Config
 from experiments.neural_style.network import Network
 from lib.ops.resize import resize
 from lib.ops.style import content_loss, gram, positions, style_loss, total_variation
@@ -167,9 +168,26 @@ def make_loss(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], jax
 
 
 @functools.lru_cache
-def make_optimiser(name: str, learning_rate: float, memory: int) -> optax.GradientTransformation:
-    """ "lbfgs", which searches along a line and needs no learning rate, or "adam"."""
-    return optax.lbfgs(memory_size=memory) if name == "lbfgs" else optax.adam(learning_rate)
+def lbfgs(memory: int) -> optax.GradientTransformation:
+    """L-BFGS that remembers `memory` steps and searches along a line: it needs no learning rate."""
+    return optax.lbfgs(memory_size=memory)
+
+
+@functools.lru_cache
+def adam(learning_rate: float) -> optax.GradientTransformation:
+    """Adam; the learning rate is part of its state, so that one compiled program serves all."""
+    return optax.inject_hyperparams(optax.adam)(learning_rate=learning_rate)
+
+
+def optimiser(config: Config) -> optax.GradientTransformation:
+    """The one that a run's options name."""
+    return lbfgs(config.memory) if config.optimiser == "lbfgs" else adam(config.learning_rate)
+
+
+@functools.lru_cache
+def make_init(tx: optax.GradientTransformation) -> Callable[[jax.Array], PixelState]:
+    """`init(image)`: a state at step 0."""
+    return lambda image: init_state(image, tx)
 
 
 @functools.lru_cache
@@ -211,10 +229,8 @@ def optimise(
 ) -> Trained:
     """An image for each key that fulfils `task`; `start(key)` is the image to begin with."""
 
-    def init(key):
-        return init_state(start(purpose(key, f"{name} start")), tx)
-
-    state = initialise(init, keys, conv=True)
+    images = jnp.stack([start(purpose(key, f"{name} start")) for key in keys])
+    state = initialise(make_init(tx), images, conv=True)
 
     def score(state: PixelState) -> dict[str, float]:
         return losses(network, state.image, task)

@@ -253,14 +253,14 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
     """Optimises the image at each scale; `write(uint8 [h, w, 3], path)` is given previews and the result."""
     from experiments.neural_style.experiment import calibration_images
     from experiments.neural_style.network import prepare
-    from experiments.neural_style.style import make_optimiser, optimise, to_pixels
+    from experiments.neural_style.style import adam, lbfgs, optimise, to_pixels
     from lib.data.weights import load
     from lib.run.keys import root_keys
 
     pretrained = load(name, request.weights_dir)
     network = prepare(pretrained, pooling=request.pooling, calibration=calibration_images()[0])
     check_layers(network, request)
-    tx = make_optimiser(request.optimiser, request.learning_rate, MEMORY)
+    tx = lbfgs(MEMORY) if request.optimiser == "lbfgs" else adam(request.learning_rate)
     image = None
     for scale, shape in enumerate(shapes):
 

@@ -27,7 +27,13 @@ class Trained(NamedTuple):
 def initialise(
     init: Callable[[jax.Array], PyTree], keys: jax.Array, *, conv: bool = False
 ) -> PyTree:
-    """`init(key)` for each key, stacked along a leading seed axis."""
+    """`init(key)` for each key, or for each of what else has a leading seed axis, stacked along it."""
+    return _compiled_init(init, conv)(keys)
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled_init(init: Callable[[jax.Array], PyTree], conv: bool):
+    """The same `init` is compiled once in a process."""
 
     def strong(key):
         # Without weak types: the first chunk would otherwise compile for other types than the second.
@@ -35,7 +41,7 @@ def initialise(
             lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), init(key)
         )
 
-    return over_seeds(strong, shared=(), donate=False, conv=conv)(keys)
+    return over_seeds(strong, shared=(), donate=False, conv=conv)
 
 
 def train(

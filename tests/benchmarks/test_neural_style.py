@@ -12,11 +12,10 @@ import pytest
 
 from experiments.neural_style.layers import LAYERS
 from experiments.neural_style.network import Network, make_features
-from experiments.neural_style.style import make_optimiser, make_step, make_task
+from experiments.neural_style.style import lbfgs, make_init, make_step, make_task
 from lib.run.keys import root_keys
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
-from lib.steps.pixels import init_state
 
 ITERATIONS, MEMORY = 10, 10
 SIDES = (256, 512)
@@ -58,9 +57,9 @@ def ours(benchmark, kernels, side):
     network = Network("vgg19", features, params, np.zeros(3), LAYERS["vgg19"], None, {})
     content, style, start = images(side)
     data = (params, make_task(network, content, [style], ratio=1e-3))
-    tx = make_optimiser("lbfgs", 0.0, MEMORY)
+    tx = lbfgs(MEMORY)
     step, keys = make_step(features, tx), root_keys((0,))
-    state = initialise(lambda key: init_state(jnp.asarray(start), tx), keys, conv=True)
+    state = initialise(make_init(tx), jnp.asarray(start)[None], conv=True)
 
     def round_():
         settings = {"steps": ITERATIONS, "every": ITERATIONS, "watch": Watch(), "conv": True}
