@@ -150,9 +150,8 @@ _WHEELS = Config(
     size=257,
     small=129,
     vgg_scale=0.5,
-    iterations=200,
-    small_iterations=100,
-    noises=2,
+    iterations=400,
+    small_iterations=200,
 )
 
 PRESETS = {

@@ -170,7 +170,11 @@ def make_loss(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], jax
 @functools.lru_cache
 def lbfgs(memory: int) -> optax.GradientTransformation:
     """L-BFGS that remembers `memory` steps and searches along a line: it needs no learning rate."""
-    return optax.lbfgs(memory_size=memory)
+    # The first step from noise is to be some 10^7 times as long as the gradient. Doubling gets there slowly.
+    search = optax.scale_by_zoom_linesearch(
+        max_linesearch_steps=12, increase_factor=10, initial_guess_strategy="one"
+    )
+    return optax.lbfgs(memory_size=memory, linesearch=search)
 
 
 @functools.lru_cache
