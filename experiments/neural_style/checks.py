@@ -13,7 +13,8 @@ from lib.run.result import Result
 
 def run(config: Config, data) -> Result:
     """Of the photograph, and of the calibration's photographs."""
-    return shuffled(config, data) | normalised(config, data)
+    with jax.default_matmul_precision("highest"):  # a GPU rounds to 10 bits otherwise
+        return shuffled(config, data) | normalised(config, data)
 
 
 def shuffled(config: Config, data) -> Result:

@@ -71,7 +71,7 @@ CLAIMS = (
     Claim(
         id="equation-1",
         where="equation 1",
-        statement="With the content loss summed over positions, alpha/beta = 1e-3 leaves of the style loss",
+        statement="With the content loss summed over positions, as written, what is left of the style loss",
         paper="–",
         metric="content_sum_style_left",
         holds_if="at most",
@@ -81,7 +81,7 @@ CLAIMS = (
     Claim(
         id="equation-1-mean",
         where="equation 1",
-        statement="... divided by the number of positions, as here",
+        statement="... and divided by their number, at the same alpha/beta",
         paper="–",
         metric="content_mean_style_left",
         holds_if="at most",

@@ -17,7 +17,7 @@ __all__ = [
     "Config",
     "about",
     "choose",
-    "sized",
+    "fitted",
 ]
 
 TITLE = "A Neural Algorithm of Artistic Style (Gatys et al., 2015)"
@@ -65,8 +65,9 @@ class Config:
     """Longer side in the other figures (paper: not said)."""
     vgg_scale: float = 1.0
     """Factor on both where `auto` means VGG-19, which computes 30 times as much a pixel as SqueezeNet."""
-    ratio: float = 1e-3
-    """alpha / beta of Figure 2 and of all comparisons (paper: 1e-3, or 1e-4)."""
+    ratio: float | None = None
+    """alpha / beta of Figure 2 and of all comparisons (paper: 1e-3, or 1e-4); None: 1e-4 for VGG, 1e-3 for
+    SqueezeNet."""
     ratios: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
     """alpha / beta of Figure 3's columns (paper: these)."""
     per_position: bool = True
@@ -123,12 +124,13 @@ class Config:
             )
 
 
-def sized(config: Config, network: str) -> Config:
-    """`config` with the sizes that a network chosen by "auto" is run at."""
+def fitted(config: Config, network: str) -> Config:
+    """`config` with what depends on the network: alpha / beta, and the sizes where "auto" chose it."""
+    ratio = LAYERS[network].ratio if config.ratio is None else config.ratio
     if config.network != "auto" or not network.startswith("vgg"):
-        return config
+        return replace(config, ratio=ratio)
     sides = {name: round(config.vgg_scale * getattr(config, name)) for name in ("size", "small")}
-    return replace(config, **sides)
+    return replace(config, ratio=ratio, **sides)
 
 
 def about(config: Config, weights_dir: Path | None) -> str:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.neural_style import checks, studies
-from experiments.neural_style.config import SETS, Config, choose, sized
+from experiments.neural_style.config import SETS, Config, choose, fitted
 from experiments.neural_style.network import Network, prepare
 from experiments.neural_style.style import (
     from_pixels,
@@ -110,7 +110,7 @@ def square(pixels: np.ndarray, side: int = 224) -> np.ndarray:
 def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) -> Result:
     """Everything the paper shows. `key` is one root key, or `[n]` of them: a replica each."""
     watch = watch or Watch()
-    keys, config = jnp.atleast_1d(key), sized(config, data.network.name)
+    keys, config = jnp.atleast_1d(key), fitted(config, data.network.name)
     result = Result({}, data=data.about)
     result |= checks.run(config, data)
     result |= figure_2(config, keys, data, watch)

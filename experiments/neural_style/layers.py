@@ -11,6 +11,7 @@ class Layers(NamedTuple):
       content: the paper's conv4_2.
       lower: the layer that Figure 5 (2016) compares it with.
       last: the deepest convolution whose output no normalisation may change.
+      ratio: alpha / beta at which content and style are both to be seen.
       odd: its first layer, of stride 2, sees the last row and column of odd sides only.
       least_side: pixels an image needs on each side.
       bytes_of_weights, bytes_a_pixel: memory for the weights up to the last style layer, and to optimise a
@@ -24,6 +25,7 @@ class Layers(NamedTuple):
     least_side: int
     bytes_of_weights: int
     bytes_a_pixel: int
+    ratio: float
     odd: bool = False
 
     def shape(self, shape: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -41,6 +43,7 @@ _VGG = Layers(
     least_side=16,
     bytes_of_weights=120 * 2**20,
     bytes_a_pixel=2900,
+    ratio=1e-4,
 )
 LAYERS = {
     "vgg19": _VGG,
@@ -54,6 +57,7 @@ LAYERS = {
         least_side=21,
         bytes_of_weights=6 * 2**20,
         bytes_a_pixel=1000,
+        ratio=1e-3,
         odd=True,
     ),
 }

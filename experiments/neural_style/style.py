@@ -16,7 +16,7 @@ from lib.ops.style import content_loss, gram, positions, style_loss, total_varia
 from lib.run.keys import purpose
 from lib.run.loop import Trained, initialise, train
 from lib.run.watch import Watch
-from lib.steps.pixels import PixelState, init_state, pixels
+from lib.steps.pixels import PixelState, first_step, init_state, pixels
 
 
 class Task(NamedTuple):
@@ -169,12 +169,16 @@ def make_loss(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], jax
 
 @functools.lru_cache
 def lbfgs(memory: int) -> optax.GradientTransformation:
-    """L-BFGS that remembers `memory` steps and searches along a line: it needs no learning rate."""
-    # The first step from noise is to be some 10^7 times as long as the gradient. Doubling gets there slowly.
-    search = optax.scale_by_zoom_linesearch(
-        max_linesearch_steps=12, increase_factor=10, initial_guess_strategy="one"
+    """L-BFGS that remembers `memory` steps and searches along a line: it needs no learning rate.
+
+    optax's but for its first trial, which from noise, where the loss is flat, would drown in rounding.
+    """
+    return optax.chain(
+        optax.scale_by_lbfgs(memory),
+        first_step(1.0),
+        optax.scale(-1.0),
+        optax.scale_by_zoom_linesearch(20, initial_guess_strategy="one"),
     )
-    return optax.lbfgs(memory_size=memory, linesearch=search)
 
 
 @functools.lru_cache

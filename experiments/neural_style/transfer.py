@@ -38,8 +38,8 @@ class Request:
     """Written whole or not at all, also on the way: .png, .tif or .jpg."""
     size: int = 512
     """Longer side of the result in pixels."""
-    ratio: float = 1e-3
-    """alpha / beta: more keeps more of the photograph, 1e-5 to 1e-2."""
+    ratio: float | None = None
+    """alpha / beta: more keeps more of the photograph (default: 1e-4 for VGG, 1e-3 for SqueezeNet)."""
     style_weights: tuple[float, ...] = ()
     """One for each artwork (default: equal)."""
     masks: Files = ()
@@ -83,7 +83,7 @@ class Request:
         at_least(self, size=1, iterations=1, scales=1, save_every=0, seed=0)
         at_least(self, ratio=0, smooth=0)
         for name in ("ratio", "smooth", "style_scale", "learning_rate"):
-            if not math.isfinite(getattr(self, name)):
+            if not math.isfinite(getattr(self, name) or 0):
                 raise ValueError(f"--{name.replace('_', '-')} must be a finite number")
         for name in ("style_scale", "learning_rate"):
             if not getattr(self, name) > 0:
@@ -318,7 +318,7 @@ def task_at(network, request: Request, images: Images, shape: tuple[int, int]):
         network,
         seen(network, images.content, shape),
         artworks,
-        ratio=request.ratio,
+        ratio=network.layers.ratio if request.ratio is None else request.ratio,
         content_weights=dict.fromkeys(request.content_layers, 1.0) or None,
         style_layers=request.style_layers or None,
         style_weights=request.style_weights or None,

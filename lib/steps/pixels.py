@@ -58,3 +58,27 @@ def pixels(
         return new, {"loss": value, "evaluations": made}
 
     return step
+
+
+@flax.struct.dataclass
+class FirstStep:
+    """Whether it is still to come, bool []."""
+
+    to_come: jax.Array
+
+
+def first_step(size: float) -> optax.GradientTransformation:
+    """Gives the first update a root mean square of `size` and leaves the others as they are.
+
+    For a line search, whose first trial must change the loss by more than rounding does.
+    """
+
+    def init(params):
+        return FirstStep(jnp.asarray(True))
+
+    def update(updates, state, params=None):
+        rms = optax.tree.norm(updates) / optax.tree.size(updates) ** 0.5
+        scale = jnp.where(state.to_come, size / jnp.maximum(rms, 1e-30), 1.0)
+        return optax.tree.scale(scale, updates), FirstStep(jnp.asarray(False))
+
+    return optax.GradientTransformation(init, update)
