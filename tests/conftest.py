@@ -108,3 +108,14 @@ def dqn_smoke():
     config = PRESETS["smoke"]
     data = load_data(config)
     return config, data, run(config, jax.random.key(0), data)
+
+
+@pytest.fixture(scope="session")
+def neural_style_smoke(squeezenet):
+    """`(config, data, result)` of one smoke run of the neural style paper, in this process."""
+    from experiments.neural_style.config import PRESETS
+    from experiments.neural_style.experiment import load_data, run
+
+    config = PRESETS["smoke"]
+    data = load_data(config)
+    return config, data, run(config, jax.random.key(0), data)

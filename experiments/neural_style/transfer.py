@@ -120,22 +120,31 @@ def main(words: list[str]) -> None:
     styles = [read_picture(path) for path in request.style]
     masks = [read_picture(path) for path in request.masks]
     name = choose(request.network, request.weights_dir)
+    for path, picture in zip((request.content, *request.style), (content, *styles), strict=True):
+        check_sides(path, picture.pixels.shape[:2], name, "another image")
     shapes = sizes(request, name, content.pixels.shape[:2])
+    seen_at = [
+        artwork_shape(request, name, path, style.pixels.shape[:2], shape)
+        for path, style in zip(request.style, styles, strict=True)
+        for shape in shapes
+    ]
+    from lib.run import devices
+
+    device = devices.choose(request.device)
+    needed = bytes_needed(request, name, max(h * w for h, w in (shapes[-1], *seen_at)))
+    check_memory(request, name, needed)
     alpha = alpha_of(content.pixels, shapes[-1])
     blank = np.zeros((*shapes[-1], 3 if alpha is None else 4), np.uint8)
     if alpha is not None:
         blank[..., 3] = alpha
     storable(Picture(blank), request.out)  # refused now or never
-
-    from lib.run import devices
-
-    device = devices.choose(request.device)
-    check_memory(request, name, shapes[-1])
     devices.keep_compiled(cache().parent)
     h, w = shapes[-1]
-    needed = bytes_needed(request, name, shapes[-1]) / 2**20
     which = about(request, request.weights_dir)
-    print(f"neural_style: {device}, {which}, {w} x {h} pixels, about {needed:,.0f} MiB", flush=True)
+    print(
+        f"neural_style: {device}, {which}, {w} x {h} pixels, about {needed / 2**20:,.0f} MiB",
+        flush=True,
+    )
     for path, picture in zip((request.content, *request.style), (content, *styles), strict=True):
         for note in picture.notes:
             print(f"{path}: {note}")
@@ -163,36 +172,53 @@ def sizes(request: Request, network: str, shape: tuple[int, int]) -> list[tuple[
     for halvings in reversed(range(request.scales)):
         scale = request.size / 2**halvings / max(shape)
         found.append(layers.shape(shape, scale))
-    if min(found[0]) < layers.least_side:
-        h, w = found[0]
-        raise UserError(
-            f"{request.content}: {w} x {h} pixels are too few, {network} needs {layers.least_side} on each "
-            "side: a larger --size, fewer --scales, or another image",
-            2,
-        )
+    check_sides(request.content, found[0], network, "a larger --size, or fewer --scales")
     return found
 
 
-def bytes_needed(request: Request, network: str, shape: tuple[int, int]) -> int:
-    """Memory to optimise an image of `shape`, the network's weights included."""
+def check_sides(path: Path, shape: tuple[int, int], network: str, instead: str) -> None:
+    """Raises UserError (code 2) if an image of `shape` is too small for the network."""
+    least, (h, w) = LAYERS[network].least_side, shape
+    if min(shape) < least:
+        raise UserError(
+            f"{path}: {w} x {h} pixels are too few, {network} needs {least} on each side: {instead}",
+            2,
+        )
+
+
+def artwork_shape(
+    request: Request, network: str, path: Path, artwork: tuple[int, int], shape: tuple[int, int]
+) -> tuple[int, int]:
+    """At what shape an artwork is seen beside an image of `shape`.
+
+    Raises:
+      UserError: the network cannot see an image so small.
+    """
+    scale = request.style_scale * max(shape) / max(artwork)
+    found = LAYERS[network].shape(artwork, scale)
+    check_sides(path, found, network, "a larger --size or --style-scale, or fewer --scales")
+    return found
+
+
+def bytes_needed(request: Request, network: str, pixels: int) -> int:
+    """Memory to optimise an image of so many pixels, and all else."""
     layers = LAYERS[network]
     a_pixel = layers.bytes_a_pixel + (2 * MEMORY * 12 if request.optimiser == "lbfgs" else 0)
-    return layers.bytes_of_weights + shape[0] * shape[1] * a_pixel
+    return layers.bytes_at_least + pixels * a_pixel
 
 
-def check_memory(request: Request, network: str, shape: tuple[int, int]) -> None:
-    """Raises UserError (code 2), with the size that fits, if the device has too little memory for `shape`."""
+def check_memory(request: Request, network: str, needed: int) -> None:
+    """Raises UserError (code 2), with the size that fits, if the device has fewer than `needed` bytes."""
     import jax
 
     from lib.run.memory import free_memory
 
     stats = jax.devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit") or free_memory()
-    needed = bytes_needed(request, network, shape)
     if free is None or needed <= free:
         return
-    weights = bytes_needed(request, network, (0, 0))
-    fits = int(request.size * math.sqrt(max(0.9 * free - weights, 0) / (needed - weights)))
+    least = bytes_needed(request, network, 0)
+    fits = int(request.size * math.sqrt(max(0.9 * free - least, 0) / (needed - least)))
     raise UserError(
         f"--size {request.size} needs {needed / 2**30:.1f} GiB with {network}, {free / 2**30:.1f} GiB are "
         f"free: --size {fits} fits",
@@ -237,13 +263,15 @@ class Previews(Watch):
         self.image = np.asarray(state.image[0])
         self._bar.set_postfix(loss=f"{row['loss'][0]:.4g}", refresh=False)
         self._bar.update(step - self._bar.n)
-        if last:
-            self._bar.close()
-        else:
+        if not last:
             self._save(self.image, step)
 
+    def close(self):
+        """Leaves the line of the progress bar."""
+        if self._bar is not None:
+            self._bar.close()
+
     def non_finite(self, training, step, metric):
-        self._bar.close()
         raise UserError(
             f"the loss is not finite at step {step}: a smaller --learning-rate, or another --optimiser"
         )
@@ -294,6 +322,8 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
             write(finished(watch.image), request.out)
             line = f"interrupted; {request.out} is as far as it went"
             raise UserError(line, INTERRUPTED) from None
+        finally:
+            watch.close()
         image = np.asarray(trained.state.image[0])
     write(finished(image), request.out)
 
@@ -303,17 +333,10 @@ def task_at(network, request: Request, images: Images, shape: tuple[int, int]):
     from experiments.neural_style.style import make_task
     from lib.ops.resize import resize
 
-    least, longer = network.layers.least_side, request.style_scale * max(shape)
-    artworks = []
-    for path, style in zip(request.style, images.styles, strict=True):
-        size = network.layers.shape(style.shape[:2], longer / max(style.shape[:2]))
-        if min(size) < least:
-            raise UserError(
-                f"{path}: at {size[1]} x {size[0]} pixels too narrow for {network.name}, which needs "
-                f"{least}: a larger --size or --style-scale",
-                2,
-            )
-        artworks.append(seen(network, style, size))
+    artworks = [
+        seen(network, style, artwork_shape(request, network.name, path, style.shape[:2], shape))
+        for path, style in zip(request.style, images.styles, strict=True)
+    ]
     return make_task(
         network,
         seen(network, images.content, shape),
