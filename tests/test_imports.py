@@ -161,6 +161,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         (["experiments.vdsr", "--help"], "--clip"),
         (["experiments.ntm", "--help"], "--copy.sequences"),
         (["experiments.dqn", "--help"], "--target-every"),
+        (["experiments.neural_style", "--help"], "--small-iterations"),
         (["experiments"], "gan: Generative Adversarial Nets"),
     ],
 )
