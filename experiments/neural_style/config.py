@@ -66,7 +66,7 @@ class Config:
     vgg_scale: float = 1.0
     """Factor on both where `auto` means VGG-19, which computes 30 times as much a pixel as SqueezeNet."""
     ratio: float | None = None
-    """alpha / beta of Figure 2 and of all comparisons (paper: 1e-3, or 1e-4); None: 1e-4 for VGG, 1e-3 for
+    """alpha / beta but of Figures 3, 5 and 6 (paper: 1e-3, or 1e-4); None: 1e-4 for VGG, 1e-3 for
     SqueezeNet."""
     ratios: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
     """alpha / beta of Figure 3's columns (paper: these)."""
@@ -151,7 +151,7 @@ _WHEELS = Config(
     studied=0,
     size=257,
     small=129,
-    vgg_scale=0.5,
+    vgg_scale=0.45,
     iterations=400,
     small_iterations=200,
 )

@@ -29,6 +29,9 @@ from lib.run.watch import Watch
 ADAM_RATES = (1.0, 3.0, 10.0)
 """Learning rates, in levels of 255, of which the comparison takes Adam's best."""
 
+RATIO_2016 = 1e-3
+"""alpha / beta of Figures 5 and 6 (2016)."""
+
 
 class Study(NamedTuple):
     """One photograph, one artwork, and what all studies share."""
@@ -156,7 +159,7 @@ def initialisations(study: Study) -> Result:
         "style": lambda key: jnp.asarray(artwork),
     }
     starts |= {f"noise_{i}": None for i in range(config.noises)}
-    task = study.task()
+    task = study.task(RATIO_2016)
     totals, pictures, history = {}, {}, {}
     for name, start in starts.items():
         trained = study.optimise(f"initial_{name}", task, start=start)
@@ -179,7 +182,8 @@ def content_layers(study: Study) -> Result:
     layers, photograph = study.network.layers, to_pixels(study.network, study.content)
     metrics, arrays = {}, {}
     for name, layer in (("lower", layers.lower), ("higher", layers.content)):
-        trained = study.optimise(f"layer_{name}", study.task(content_weights={layer: 1.0}))
+        task = study.task(RATIO_2016, content_weights={layer: 1.0})
+        trained = study.optimise(f"layer_{name}", task)
         found = study.pictures(trained)
         arrays[f"layer_{name}"] = found[0]
         metrics[f"layer_{name}_psnr"] = [_psnr(photograph, image) for image in found]
