@@ -151,7 +151,7 @@ _WHEELS = Config(
     studied=0,
     size=257,
     small=129,
-    vgg_scale=0.45,
+    vgg_scale=0.4,
     iterations=400,
     small_iterations=200,
 )
