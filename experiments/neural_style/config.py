@@ -66,7 +66,7 @@ class Config:
     vgg_scale: float = 1.0
     """Factor on both where `auto` means VGG-19, which computes 30 times as much a pixel as SqueezeNet."""
     ratio: float | None = None
-    """alpha / beta but of Figures 3, 5 and 6 (paper: 1e-3, or 1e-4); None: 1e-4 for VGG, 1e-3 for
+    """alpha / beta except in Figures 3, 5 and 6 (paper: 1e-3, or 1e-4); None: 1e-4 for VGG, 1e-3 for
     SqueezeNet."""
     ratios: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
     """alpha / beta of Figure 3's columns (paper: these)."""
@@ -130,7 +130,7 @@ def fitted(config: Config, network: str) -> Config:
     if config.network != "auto" or not network.startswith("vgg"):
         return replace(config, ratio=ratio)
     sides = {name: round(config.vgg_scale * getattr(config, name)) for name in ("size", "small")}
-    return replace(config, ratio=ratio, **sides)
+    return replace(config, ratio=ratio, vgg_scale=1.0, **sides)
 
 
 def about(config: Config, weights_dir: Path | None) -> str:

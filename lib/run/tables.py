@@ -94,8 +94,8 @@ def _claims(paper: Paper, name: str) -> str:
     return f"{claims_markdown(rows)}\n\n{about}"
 
 
-def _speed(paper: Paper) -> str:
-    path = paper.results / "speed.json"
+def _speed(paper: Paper, kind: str) -> str:
+    path = paper.results / f"{kind}.json"
     if not path.exists():
         return "Not run."
     speed = read_json(path)
@@ -168,8 +168,8 @@ def _papers(package: str) -> str:
 def render(text: str, package: str, paper: Paper | None = None) -> str:
     """Fills what stands between `<!-- begin KIND [PAPER] ... -->` and `<!-- end -->`.
 
-    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]`, `quality [PAPER]`, `solve [PAPER]`,
-    `papers`. PAPER may be left out in a paper's own README.
+    Kinds: `claims [PAPER] PRESET[-VARIANT]`, `speed [PAPER]` and `speed-gpu [PAPER]`, `quality [PAPER]`,
+    `solve [PAPER]`, `papers`. PAPER may be left out in a paper's own README.
     """
 
     def fill(match: re.Match) -> str:
@@ -180,8 +180,8 @@ def render(text: str, package: str, paper: Paper | None = None) -> str:
             about = next(p for p in all_papers(package) if p.name == name)
         if kind == "papers":
             body = _papers(package)
-        elif kind == "speed":
-            body = _speed(about)
+        elif kind in ("speed", "speed-gpu"):
+            body = _speed(about, kind)
         elif kind == "quality":
             body = _quality(about)
         elif kind == "solve":

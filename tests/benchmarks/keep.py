@@ -1,10 +1,15 @@
-"""python -m tests.benchmarks.keep BENCHMARK.json PAPER: keeps the medians as the paper's speed record."""
+"""python -m tests.benchmarks.keep BENCHMARK.json PAPER: keeps the medians as the paper's speed record.
+
+On a GPU that is `speed-gpu.json`.
+"""
 
 import os
 import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+
+import jax
 
 from lib.run.files import read_json, write_json
 from lib.run.paper import load_paper
@@ -28,11 +33,13 @@ if __name__ == "__main__":
     source, name = sys.argv[1:]
     paper = load_paper(f"experiments.{name}")
     versions = f"Python {platform.python_version()}, jax {version('jax')}, torch {version('torch')}"
+    device = jax.devices()[0]
+    on_cpu = device.platform == "cpu"
     write_json(
-        paper.results / "speed.json",
+        paper.results / ("speed.json" if on_cpu else "speed-gpu.json"),
         {
             "rows": rows(read_json(Path(source))),
-            "device": f"cpu ({os.cpu_count()} cores)",
+            "device": f"cpu ({os.cpu_count()} cores)" if on_cpu else device.device_kind,
             "versions": versions,
             "command": "make bench",
         },
