@@ -148,9 +148,7 @@ def figure_losses(result: Result) -> Figure:
         found = re.fullmatch(r"(lbfgs|adam_[\d.]+)-.*", name)
         if found is None:
             continue
-        label = (
-            "L-BFGS" if found[1] == "lbfgs" else f"Adam, step {found[1].removeprefix('adam_')}"
-        )
+        label = "L-BFGS" if found[1] == "lbfgs" else f"Adam, step {found[1].removeprefix('adam_')}"
         spent = np.cumsum(
             [np.mean(row["evaluations"]) * _length(curve, i) for i, row in enumerate(curve)]
         )
