@@ -138,24 +138,6 @@ def about(config: Config, weights_dir: Path | None) -> str:
     return choose(config.network, weights_dir)
 
 
-_WHEELS = Config(
-    network="auto",
-    content="photographs/china",
-    styles=(
-        "photographs/ihc",
-        "photographs/hubble_deep_field",
-        "photographs/retina",
-        "photographs/flower",
-        "photographs/gravel",
-    ),
-    studied=0,
-    size=257,
-    small=129,
-    vgg_scale=0.4,
-    iterations=400,
-    small_iterations=200,
-)
-
 PRESETS = {
     "smoke": Config(
         network="squeezenet1_1",
@@ -170,6 +152,22 @@ PRESETS = {
         every=4,
         noises=2,
     ),
-    "laptop": _WHEELS,
+    "laptop": Config(
+        network="auto",
+        content="photographs/china",
+        styles=(
+            "photographs/ihc",
+            "photographs/hubble_deep_field",
+            "photographs/retina",
+            "photographs/flower",
+            "photographs/gravel",
+        ),
+        studied=0,
+        size=257,
+        small=129,
+        vgg_scale=0.4,
+        iterations=400,
+        small_iterations=200,
+    ),
     "paper": Config(),
 }

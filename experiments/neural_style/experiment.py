@@ -17,7 +17,9 @@ from experiments.neural_style.style import (
     noise,
     optimise,
     optimiser,
+    style_of,
     to_pixels,
+    total_of,
 )
 from lib.data import load
 from lib.data.weights import load as load_pretrained
@@ -145,30 +147,21 @@ def figure_2(config: Config, keys: jax.Array, data: Data, watch: Watch) -> Resul
         images = [member(trained.state.image, i) for i in range(len(keys))]
         at_photograph = losses(network, jnp.asarray(content), task)
         at_noise = losses(network, jnp.zeros_like(content), task)
-        style_of = [_style(losses(network, image, task)) for image in images]
-        content_of = [losses(network, image, task)["content"] for image in images]
-        dropped.append([value / _style(at_photograph) for value in style_of])
-        kept.append([value / at_noise["content"] for value in content_of])
+        style_left = [style_of(losses(network, image, task)) for image in images]
+        content_left = [losses(network, image, task)["content"] for image in images]
+        dropped.append([value / style_of(at_photograph) for value in style_left])
+        kept.append([value / at_noise["content"] for value in content_left])
         metrics[f"evaluations_{name}"] = [float(e) for e in np.asarray(trained.state.evaluations)]
         history[f"style_{name}-{network.name}"] = trained.history
         arrays[f"artwork_{number}"] = to_pixels(network, style)
         arrays[f"styled_{number}"] = to_pixels(network, images[0])
     metrics["style_left"] = np.mean(dropped, axis=0).tolist()
     metrics["content_left"] = np.mean(kept, axis=0).tolist()
-    rises = [_rises(history[name], i) for name in history for i in range(len(keys))]
-    metrics["loss_rises"] = [float(max(rises))] * len(keys)
+    metrics["loss_rises"] = np.max([_rises(rows) for rows in history.values()], axis=0).tolist()
     return Result(metrics, history, arrays)
 
 
-def _style(found: dict[str, float]) -> float:
-    return sum(loss for name, loss in found.items() if name.startswith("style_"))
-
-
-def _rises(rows: list[dict], replica: int) -> float:
-    """The largest relative rise of the total loss from a point of the curve to the next."""
-    totals = [
-        row["content"][replica]
-        + sum(values[replica] for name, values in row.items() if name.startswith("style_"))
-        for row in rows
-    ]
-    return max([0.0, *(b / a - 1 for a, b in zip(totals, totals[1:], strict=False))])
+def _rises(rows: list[dict]) -> np.ndarray:
+    """The largest relative rise of the total loss from a point of the curve to the next, one a replica."""
+    totals = np.array([total_of(row) for row in rows])
+    return (totals[1:] / totals[:-1] - 1).max(axis=0, initial=0.0)

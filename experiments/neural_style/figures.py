@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.neural_style.studies import ADAM_RATES
+from experiments.neural_style.style import total_of
 from lib.plots.images import show
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
 from lib.run.result import Result
@@ -152,7 +153,7 @@ def figure_losses(result: Result) -> Figure:
         spent = np.cumsum(
             [np.mean(row["evaluations"]) * _length(curve, i) for i, row in enumerate(curve)]
         )
-        total = [_total(row) for row in curve]
+        total = [np.mean(total_of(row)) for row in curve]
         right.plot(spent, total, color=colors.get(found[1], DATA), label=label)
     right.set(yscale="log", xlabel="evaluations of the gradient", ylabel="total loss")
     right.legend(fontsize=8)
@@ -164,11 +165,6 @@ def figure_losses(result: Result) -> Figure:
 def _length(rows: list[dict], i: int) -> int:
     """Iterations in a curve's chunk: metrics are means over them."""
     return rows[i]["step"] - (rows[i - 1]["step"] if i else 0)
-
-
-def _total(row: dict) -> float:
-    style = [np.mean(values) for name, values in row.items() if name.startswith("style_")]
-    return float(np.mean(row["content"]) + sum(style))
 
 
 def _aspect(image: np.ndarray) -> float:

@@ -17,7 +17,9 @@ from experiments.neural_style.style import (
     noise,
     optimise,
     optimiser,
+    style_of,
     to_pixels,
+    total_of,
 )
 from lib.metrics.image_quality import psnr
 from lib.ops.color import luma
@@ -46,10 +48,9 @@ class Study(NamedTuple):
     def task(self, ratio: float | None = None, **options):
         """See `make_task`. All layers are computed, so that all studies share one program."""
         layers = self.network.layers
-        taps = (tuple({*layers.style, layers.content, layers.lower}), layers.style)
+        taps = (tuple(sorted({*layers.style, layers.content, layers.lower})), layers.style)
         ratio = self.config.ratio if ratio is None else ratio
         options = {"per_position": self.config.per_position, **options}
-        taps = (tuple(sorted(taps[0])), taps[1])
         return make_task(
             self.network, self.content, [self.style], ratio=ratio, taps=taps, **options
         )
@@ -140,7 +141,7 @@ def trade_off(study: Study) -> Result:
             arrays[f"grid_{row}_{column}"] = study.pictures(trained)[0]
             last = trained.history[-1]
             content[row, column] = np.array(last["content"]) / max(ratio, 1e-30)
-            style[row, column] = _style(last)
+            style[row, column] = style_of(last)
     falls = (np.diff(content, axis=1) < 0).mean(axis=(0, 1))
     rises = (np.diff(style, axis=1) > 0).mean(axis=(0, 1))
     metrics = {"grid_content_falls": falls.tolist(), "grid_style_rises": rises.tolist()}
@@ -163,7 +164,7 @@ def initialisations(study: Study) -> Result:
     totals, pictures, history = {}, {}, {}
     for name, start in starts.items():
         trained = study.optimise(f"initial_{name}", task, start=start)
-        totals[name] = _totals(trained.history[-1])
+        totals[name] = total_of(trained.history[-1])
         pictures[name] = study.pictures(trained)
         history[f"initial_{name}-{study.network.name}"] = trained.history
     every = np.array(list(totals.values()))
@@ -193,12 +194,12 @@ def content_layers(study: Study) -> Result:
 
 def equation_1(study: Study) -> Result:
     """The content loss as equation 1 has it, a sum over positions, and divided by their number."""
-    at_photograph = _style(losses(study.network, jnp.asarray(study.content), study.task()))
+    at_photograph = style_of(losses(study.network, jnp.asarray(study.content), study.task()))
     metrics, arrays = {}, {}
     for name, per_position in (("sum", False), ("mean", True)):
         trained = study.optimise(f"content_{name}", study.task(per_position=per_position))
         arrays[f"content_{name}"] = study.pictures(trained)[0]
-        left = _style(trained.history[-1]) / at_photograph
+        left = style_of(trained.history[-1]) / at_photograph
         metrics[f"content_{name}_style_left"] = left.tolist()
     return Result(metrics, arrays=arrays)
 
@@ -213,18 +214,8 @@ def optimisers(study: Study) -> Result:
     for rate in ADAM_RATES:
         other = study.optimise(f"adam_{rate:g}", task, tx=adam(rate), iterations=steps)
         history[f"adam_{rate:g}-{study.network.name}"] = other.history
-        best = np.minimum(best, _totals(other.history[-1]))
-    return Result({"adam_over_lbfgs": (best / _totals(trained.history[-1])).tolist()}, history)
-
-
-def _style(row: dict) -> np.ndarray:
-    """The style loss of a curve's point, one a replica."""
-    return sum(np.array(v) for k, v in row.items() if k.startswith("style_"))
-
-
-def _totals(row: dict) -> np.ndarray:
-    """The total loss of a curve's point, one a replica."""
-    return np.array(row["content"]) + _style(row)
+        best = np.minimum(best, total_of(other.history[-1]))
+    return Result({"adam_over_lbfgs": (best / total_of(trained.history[-1])).tolist()}, history)
 
 
 def structure(pixels: np.ndarray) -> float:

@@ -78,7 +78,7 @@ def make_task(
     content_weights = {network.layers.content: 1.0} if content_weights is None else content_weights
     style_layers = network.layers.style if style_layers is None else style_layers
     content_taps, style_taps = taps or (tuple(content_weights), tuple(style_layers))
-    features = _features(network)
+    features = _compiled(network.features)
     found = features(network.params, content, content_taps)
     shares = np.ones(len(styles)) if style_weights is None else np.asarray(style_weights)
     shares = shares / max(shares.sum(), 1e-12)
@@ -102,7 +102,9 @@ def make_task(
     }
     shrunk = None
     if masks is not None:
-        sizes = features(network.params, content, style_taps)
+        sizes = jax.eval_shape(
+            lambda p, x: network.features(p, x, style_taps), network.params, content
+        )
         shrunk = {
             layer: jnp.stack([_shrink(mask, sizes[layer].shape[:2]) for mask in masks])
             for layer in style_taps
@@ -118,10 +120,6 @@ def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> jax.Array:
 @functools.lru_cache
 def _compiled(features: Callable) -> Callable:
     return jax.jit(features, static_argnums=2)
-
-
-def _features(network: Network) -> Callable:
-    return _compiled(network.features)
 
 
 @functools.lru_cache
@@ -223,6 +221,16 @@ def losses(network: Network, image: jax.Array, task: Task) -> dict[str, float]:
     return {"content": content, **style}
 
 
+def style_of(row: Mapping[str, Any]) -> np.ndarray:
+    """The style loss of a curve's point, or of what `losses` found: all layers."""
+    return sum(np.asarray(v) for k, v in row.items() if k.startswith("style_"))
+
+
+def total_of(row: Mapping[str, Any]) -> np.ndarray:
+    """Its content loss as well."""
+    return np.asarray(row["content"]) + style_of(row)
+
+
 def optimise(
     network: Network,
     name: str,
@@ -272,4 +280,9 @@ def to_pixels(network: Network, image: jax.Array) -> np.ndarray:
 def from_pixels(network: Network, pixels: np.ndarray, side: int) -> np.ndarray:
     """uint8 `[H, W, 3]` -> float32 `[h, w, 3]` as the network sees it, its longer side about `side`."""
     shape = network.layers.shape(pixels.shape[:2], side / max(pixels.shape[:2]))
-    return np.clip(resize(pixels.astype(np.float32), shape), 0, 255) - network.mean
+    return seen(network, pixels.astype(np.float32), shape)
+
+
+def seen(network: Network, levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """float32 `[H, W, 3]` in 0..255 -> `[h, w, 3]` as the network sees it."""
+    return np.clip(resize(levels, shape), 0, 255) - network.mean

@@ -99,12 +99,15 @@ def _speed(paper: Paper, kind: str) -> str:
     if not path.exists():
         return "Not run."
     speed = read_json(path)
-    lines = ["| work | ours, ms | PyTorch, ms | ours / PyTorch |", "|---|---|---|---|"]
+    counted = any("gflop" in row for row in speed["rows"])
+    lines = [
+        "| work | ours, ms | PyTorch, ms | ours / PyTorch |" + " ours, TFLOP/s |" * counted,
+        "|---" * (4 + counted) + "|",
+    ]
     for row in speed["rows"]:
-        lines.append(
-            f"| {row['work']} | {number(row['ours_ms'])} | {number(row['peer_ms'])} "
-            f"| {number(row['ours_ms'] / row['peer_ms'])} |"
-        )
+        ours = row["ours_ms"]
+        line = f"| {row['work']} | {number(ours)} | {number(row['peer_ms'])} | {number(ours / row['peer_ms'])} |"
+        lines.append(line + (f" {number(row['gflop'] / ours)} |" if counted else ""))
     return "\n".join(lines) + f"\n\n{speed['device']}; {speed['versions']}; `{speed['command']}`."
 
 

@@ -16,17 +16,18 @@ from lib.run.paper import load_paper
 from lib.run.tables import write_readmes
 
 
+MS = {"test_ours": "ours_ms", "test_pytorch": "peer_ms"}
+
+
 def rows(found: dict) -> list[dict]:
-    """One row a group that has both `test_ours` and `test_pytorch`: medians in ms a step."""
-    groups: dict[str, dict[str, float]] = {}
+    """One row a group that has both tests of `MS`: medians in ms a step, and its `gflop` if counted."""
+    groups: dict[str, dict] = {}
     for bench in found["benchmarks"]:
-        ms = bench["stats"]["median"] * 1e3 / bench["extra_info"]["steps"]
-        groups.setdefault(bench["group"], {})[bench["name"]] = ms
-    return [
-        {"work": work, "ours_ms": ms["test_ours"], "peer_ms": ms["test_pytorch"]}
-        for work, ms in groups.items()
-        if len(ms) == 2
-    ]
+        about = bench["extra_info"]
+        row = groups.setdefault(bench["group"], {"work": bench["group"]})
+        row[MS[bench["name"]]] = bench["stats"]["median"] * 1e3 / about["steps"]
+        row |= {k: about[k] for k in ("gflop",) if k in about}
+    return [row for row in groups.values() if row.keys() >= set(MS.values())]
 
 
 if __name__ == "__main__":

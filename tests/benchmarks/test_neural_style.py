@@ -41,6 +41,16 @@ def kernels():
     return found
 
 
+def gflop(side):
+    """Of an evaluation's convolutions: a product and a sum, forward and once more back to the image."""
+    products, c = 0, 3
+    for block, (width, depth) in enumerate(CONVS):
+        for _ in range(depth):
+            products += (side >> block) ** 2 * 9 * c * width
+            c = width
+    return 2 * 2 * products / 1e9
+
+
 def images(side):
     rng = np.random.default_rng(side)
     return rng.normal(0, 50, (3, side, side, 3)).astype(np.float32)
@@ -65,6 +75,7 @@ def ours(benchmark, kernels, side):
         settings = {"steps": ITERATIONS, "every": ITERATIONS, "watch": Watch(), "conv": True}
         found = train("bench", state, step, keys, data, **settings).state
         benchmark.extra_info["steps"] = int(found.evaluations[0])
+        benchmark.extra_info["gflop"] = gflop(side)
 
     benchmark.pedantic(round_, **ROUNDS)
 

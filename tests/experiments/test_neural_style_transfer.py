@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from experiments.neural_style import transfer
+from experiments.neural_style.request import Request, bytes_needed
 from lib.data.pictures import read_picture
 from lib.ops.color import rgb_to_ycbcr
 from lib.run import memory
@@ -206,9 +207,9 @@ def test_more_pixels_than_memory_are_refused_with_the_size_that_fits(command, mo
     pattern = r"neural_style: --size 4000 needs [\d.]+ GiB with vgg19, 8.0 GiB are free: --size (\d+) fits\n"
     found = re.fullmatch(pattern, ended.err)
     assert ended.code == 2 and ended.out == "" and found
-    request = transfer.Request(Path("a.png"), (Path("b.jpg"),), Path("c.png"))
+    request = Request(Path("a.png"), (Path("b.jpg"),), Path("c.png"))
     for size, fits in ((int(found[1]), True), (int(1.2 * int(found[1])), False)):
-        needed = transfer.bytes_needed(request, "vgg19", size * round(size * 3 / 4))
+        needed = bytes_needed(request, "vgg19", size * round(size * 3 / 4))
         assert (needed < free) == fits
     # An artwork seen large counts as well.
     ended = command(*words, "--size", "512", "--style-scale", "80000")
