@@ -1,7 +1,7 @@
 """Lists every paper, its claims, and whether they hold, from the committed records."""
 
 from lib.run.paper import all_papers
-from lib.run.tables import claims_text
+from lib.report.tables import claims_text
 
 for paper in all_papers():
     print(f"{paper.name}: {paper.title}   (python -m {paper.package})")

@@ -101,7 +101,7 @@ def test_every_folder_of_lib_is_either_pure_or_known_not_to_be():
         ("lib/steps/a.py", "from lib.nn import maxout as m"),
         ("lib/metrics/a.py", "from lib.data import load"),
         ("lib/metrics/a.py", "from lib.plots.style import figure"),
-        ("lib/metrics/a.py", "from lib.errors import UserError"),
+        ("lib/metrics/a.py", "from lib.base.errors import UserError"),
         ("lib/nn/a.py", "import jax, os"),
         ("lib/nn/a.py", "import os.path"),
         ("lib/steps/a.py", "from pathlib import Path"),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from experiments.dqn.claims import CLAIMS
 from lib.envs.names import MOTION, check_name, is_atari
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.config import at_least
 
 __all__ = ["CELLS", "CLAIMS", "COMMANDS", "PRESETS", "TITLE", "Config", "Variant", "variants"]

@@ -8,9 +8,9 @@ import numpy as np
 import tyro
 
 from experiments.dqn.config import Config, Variant, variants
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.cli import read_options
-from lib.run.files import disk_errors, read_json, reading, write_atomically
+from lib.base.files import disk_errors, read_json, reading, write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from experiments.neural_style.style import (
 )
 from lib.data import load
 from lib.data.weights import load as load_pretrained
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.ops.resize import resize
 from lib.run.loop import member
 from lib.run.result import Result

@@ -9,7 +9,7 @@ import tyro
 
 from experiments.neural_style.config import Config, Kind
 from experiments.neural_style.layers import LAYERS
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.cli import Folder
 from lib.run.config import at_least
 
@@ -139,7 +139,7 @@ def check_memory(request: Request, network: str, needed: int) -> None:
     """Raises UserError (code 2), with the size that fits, if the device has fewer than `needed` bytes."""
     import jax
 
-    from lib.run.memory import free_memory
+    from lib.base.memory import free_memory
 
     stats = jax.devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit") or free_memory()

@@ -17,7 +17,7 @@ from experiments.neural_style.request import (
     check_sides,
     sizes,
 )
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.cli import read_options
 from lib.run.watch import Watch
 

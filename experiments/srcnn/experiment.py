@@ -11,7 +11,7 @@ from experiments.srcnn import ablations, beyond, crops, references
 from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.training import train_network, upscaler
 from lib.data.super_resolution import Pair, load_sets, pair, patches
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.metrics.super_resolution import mean_psnr, mean_quality
 from lib.run.loop import member
 from lib.run.result import Result

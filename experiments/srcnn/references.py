@@ -12,7 +12,7 @@ from experiments.srcnn.config import Config
 from experiments.srcnn.training import upscaler
 from lib.data import pretrained
 from lib.data.super_resolution import Pair, pair
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.metrics.super_resolution import mean_quality
 from lib.run.result import Result
 

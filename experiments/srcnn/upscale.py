@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.cli import read_options
 
 RESULTS = Path(__file__).parent / "results"

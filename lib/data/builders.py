@@ -24,7 +24,7 @@ from tensorflow_datasets.image_classification import mnist as official
 from lib.data import images, store
 from lib.data.catalogue import Entry, ImageFiles, Published
 from lib.data.dataset import Arrays, LazyImages
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 Splits = Mapping[str, Arrays] | Mapping[str, Mapping[str, images.File]]
 

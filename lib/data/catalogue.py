@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from lib.data.dataset import Dataset, Images
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 @dataclass(frozen=True)

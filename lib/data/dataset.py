@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
 

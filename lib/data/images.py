@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 # Both have `name` and `read_bytes()`.
 File = Path | zipfile.Path

@@ -6,7 +6,7 @@ from pathlib import Path
 from lib.data import catalogue, places, store
 from lib.data.catalogue import Entry
 from lib.data.dataset import Dataset, fingerprint, parse_split
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 def load(name: str, split: str = "train", *, data_dir: str | Path | None = None) -> Dataset:

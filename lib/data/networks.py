@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lib.data.catalogue import Package
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 Shape = tuple[int, int, int, int]
 

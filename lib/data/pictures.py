@@ -12,8 +12,8 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps
 
-from lib.errors import UserError
-from lib.run.files import disk_errors, write_atomically
+from lib.base.errors import UserError
+from lib.base.files import disk_errors, write_atomically
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 """What is written, by the name's ending; read is whatever Pillow reads."""

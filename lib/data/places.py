@@ -14,7 +14,7 @@ from lib.data import download, idx, images, package, store
 from lib.data.catalogue import Entry, ImageFiles, Labelled, Published
 from lib.data.dataset import Arrays
 from lib.data.download import Unavailable, folder_of, mismatch
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 # What unzipping and unpickling may raise on bytes that are not what they should be.
 _UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError, ValueError)

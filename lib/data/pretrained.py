@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 Params = dict[str, dict[str, np.ndarray]]
 

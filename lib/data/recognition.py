@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.data import images, places
 from lib.data.catalogue import PHOTOGRAPHS
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 if TYPE_CHECKING:
     from lib.data.weights import Pretrained

@@ -20,7 +20,7 @@ import numpy as np
 
 from lib.data.catalogue import Entry
 from lib.data.dataset import Arrays, fingerprint
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 def root() -> Path:

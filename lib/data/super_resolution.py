@@ -14,7 +14,7 @@ import numpy as np
 
 from lib.data.dataset import Images
 from lib.data.loading import load
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.ops.color import luma, rgb_to_ycbcr
 from lib.ops.crops import modcrop, to_uint8
 from lib.ops.patches import cut, dihedral, grid_corners

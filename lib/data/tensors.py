@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.networks import File, Layout, Network, Shape
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 Params = dict[str, dict]
 

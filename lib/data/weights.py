@@ -21,8 +21,8 @@ from typing import Annotated, NamedTuple
 from lib.data import download, networks, package, tensors
 from lib.data.download import Unavailable, differs
 from lib.data.networks import File, Network
-from lib.errors import UserError
-from lib.run.files import write_atomically
+from lib.base.errors import UserError
+from lib.base.files import write_atomically
 
 Say = Callable[[str], None]
 
@@ -260,7 +260,7 @@ def main(words: list[str]) -> None:
 
     from lib.data import recognition
     from lib.run.cli import Folder, read_options
-    from lib.run.files import flat
+    from lib.base.files import flat
 
     @dataclasses.dataclass(frozen=True)
     class Request:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 SIDE = 84
 """Rows and columns of the picture that the network gets."""

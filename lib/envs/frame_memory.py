@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.errors import UserError
-from lib.run.files import disk_errors, reading
-from lib.run.memory import free_memory
+from lib.base.errors import UserError
+from lib.base.files import disk_errors, reading
+from lib.base.memory import free_memory
 
 
 class Batch(NamedTuple):

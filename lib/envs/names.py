@@ -2,7 +2,7 @@
 
 import difflib
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 CHANNELS = {
     "breakout": ("paddle", "ball", "trail", "brick"),

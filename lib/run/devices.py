@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 

@@ -1,41 +1,50 @@
-"""A run's folder: config, metrics, checkpoints; and what to do about Ctrl-C and bad numbers."""
+"""A run's folder: config, metrics, checkpoints, and the parts that are finished."""
 
-import contextlib
 import hashlib
+import itertools
 import json
 import os
-import signal
+import platform
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.checkpoints import Checkpoints
-from lib.run.files import disk_errors, flat, read_json, write_atomically, write_json
+from lib.base.files import disk_errors, flat, read_json, reading, write_atomically, write_json
+from lib.run.records import check_about, check_metric
+from lib.run.result import Result, first_seed, load_part, save_part
+from lib.run.signals import Stop
 from lib.run.watch import PyTree, Row, Watch
+from lib.run.weights import save_weights
 
-INTERRUPTED = 130
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
 
 class Recorder(Watch):
     """Keeps `folder` for one run; see `lib.run.watch.Watch` for when its methods are called.
 
     Metrics reach the disk before the checkpoint of the same step does: what a kill leaves behind is
-    a checkpoint whose history is complete, and at most some later rows, which `restore` drops.
+    a checkpoint whose history is complete, and at most some later rows, which `restore` drops. A part's
+    folder appears under its name when it is whole.
 
     Args:
-      folder: the run's folder, held by this process (`lib.run.files.only_writer`).
+      folder: the run's folder, held by this process (`lib.base.files.only_writer`).
       identity: what decides the run's numbers (paper, preset, config, seeds); JSON values, checked
         against the folder by `check_folder`.
+      about: for the parts' records: `device`, `command`, and `bounds`, the claims' by part.
+      compiling: tells the seconds spent compiling so far.
       resume: continue the run in `folder` instead of starting one.
       checkpoint_seconds: at least this long between two checkpoints of a training (the last one
         is always written).
       again: the command that continues this run, for messages.
+      stop: is asked whether to leave, at the end of each chunk and before each part.
       tensorboard: also write metrics for TensorBoard.
     """
 
@@ -43,27 +52,93 @@ class Recorder(Watch):
         self,
         folder: Path,
         identity: dict[str, Any],
+        about: Mapping[str, Any],
         *,
+        compiling: Callable[[], float] = lambda: 0.0,
         resume: bool = False,
         checkpoint_seconds: float = 30.0,
         again: str = "",
+        stop: Stop | None = None,
         tensorboard: bool = False,
     ):
         self._folder, self._again = Path(folder), again
-        self._every, self._saved_at = checkpoint_seconds, 0.0
+        self._identity, self._about = identity, about
+        self._compiling, self._stop = compiling, stop or Stop()
+        self._every, self._saved_at, self._chunk_at = checkpoint_seconds, 0.0, 0.0
         self._owner = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self._checkpoints: dict[str, Checkpoints] = {}
         self._last_good: dict[str, int] = {}
         self._history: dict[str, list[Row]] = {}
         self._bar: tqdm | None = None
-        self._interrupted = False
-        self.resumed = resume
+        self._part, self._began = "", (0.0, 0.0)
         if resume:
             self._history = _read_rows(self._folder / "metrics.jsonl")
         else:
             with disk_errors(f"cannot write to {self._folder}"):
                 write_json(self._folder / "config.json", identity)
         self._board = _tensorboard(self._folder) if tensorboard else None
+
+    def finished(self, part: str) -> Result | None:
+        folder = self._folder / "parts" / part
+        if not folder.exists():
+            return None
+        try:
+            result, about = load_part(folder)
+            with reading(folder / "result.json"):
+                check_segment(about)
+                if about["owner"] != self._owner:
+                    raise ValueError("another run's")
+            return result
+        except UserError as error:
+            names = (folder.with_name(f".damaged-{part}.{i}") for i in itertools.count())
+            aside = next(name for name in names if not name.exists())
+            folder.rename(aside)
+            tqdm.write(f"{error}: the part is put aside in {aside} and computed again", sys.stderr)
+            return None
+
+    def part_begins(self, part: str) -> None:
+        if reason := self._stop.due(0):
+            raise UserError(
+                f"{reason.said}; {part} is not begun. Continue: {self._again}", reason.code
+            )
+        self._part, self._began = part, (time.monotonic(), self._compiling())
+
+    def part_ends(self, part: str, result: Result) -> None:
+        clock = self._save_clock()
+        about = {"part": part, "owner": self._owner, "seeds": self._identity["seeds"]}
+        about["device"] = ", then ".join(clock["devices"])
+        about["versions"] = {p: version(p) for p in PACKAGES} | {
+            "python": platform.python_version()
+        }
+        about |= {"date": date.today().isoformat(), "seconds": clock["seconds"]}
+        about |= {"command": self._about["command"], "bounds": self._about["bounds"].get(part, {})}
+        with disk_errors(f"cannot write to {self._folder}"):
+            save_part(self._folder / "parts" / part, result, about)
+        for name, (params, words) in result.weights.items():
+            words = {**words, "command": self._about["command"]}
+            path = self._folder / f"weights-{name}.safetensors"
+            save_weights(path, first_seed(params), words)
+        self._part = ""
+
+    def _save_clock(self) -> dict[str, Any]:
+        """Adds the time since it was last saved to the part's; returns the part's."""
+        path = self._folder / "clock.json"
+        try:
+            clocks = dict(read_json(path))
+        except (UserError, TypeError, ValueError):
+            clocks = {}
+        clock = clocks.setdefault(self._part, {"seconds": {"compile": 0, "run": 0}, "devices": []})
+        now, compiling = time.monotonic(), self._compiling()
+        spent = compiling - self._began[1]
+        clock["seconds"]["compile"] = round(clock["seconds"]["compile"] + spent, 3)
+        rest = now - self._began[0] - spent
+        clock["seconds"]["run"] = round(clock["seconds"]["run"] + rest, 3)
+        if self._about["device"] not in clock["devices"]:
+            clock["devices"].append(self._about["device"])
+        self._began = (now, compiling)
+        with disk_errors(f"cannot write to {self._folder}"):
+            write_json(path, clocks)
+        return clock
 
     def restore(self, training: str, state: PyTree) -> tuple[int, PyTree, list[Row]]:
         checkpoints = Checkpoints(self._folder / "checkpoints" / training, self._owner)
@@ -82,8 +157,8 @@ class Recorder(Watch):
         return done, state, list(rows)
 
     def began(self, training: str, done: int, steps: int) -> None:
-        signal.signal(signal.SIGINT, self._on_sigint)
-        self._saved_at = time.monotonic()
+        self._stop.training = True
+        self._saved_at = self._chunk_at = time.monotonic()
         pause = 0.1 if sys.stderr.isatty() else 15.0
         self._bar = tqdm(
             total=steps, initial=done, desc=training, unit="step", mininterval=pause, leave=True
@@ -92,8 +167,10 @@ class Recorder(Watch):
             self.close()
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
-        due = time.monotonic() - self._saved_at >= self._every
-        saving = last or due or self._interrupted
+        now = time.monotonic()
+        leaving = self._stop.due(now - self._chunk_at)
+        self._chunk_at = now
+        saving = last or now - self._saved_at >= self._every or leaving
         with disk_errors(f"cannot write to {self._folder}"):
             with (self._folder / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -114,10 +191,11 @@ class Recorder(Watch):
                 self._checkpoints[training].save(step, state)
             self._last_good[training] = step
             self._saved_at = time.monotonic()
-        if self._interrupted:
+            self._save_clock()
+        if leaving:
             raise UserError(
-                f"interrupted; {training} is saved at step {step}. Continue: {self._again}",
-                INTERRUPTED,
+                f"{leaving.said}; {training} is saved at step {step}. Continue: {self._again}",
+                leaving.code,
             )
         if last:
             self.close()
@@ -133,48 +211,26 @@ class Recorder(Watch):
             f"{training}: {metric} is not finite at step {step}; last good checkpoint: {where}"
         )
 
-    def _on_sigint(self, number, frame):
-        self._interrupted = True  # seen at the chunk's end
-
     def close(self) -> None:
-        """Ends what `began`: Ctrl-C raises KeyboardInterrupt again, the bar's line ends."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Ends what `began`: signals raise again, the bar's line ends."""
+        self._stop.training = False
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
+    def leave(self) -> None:
+        """Ends the run, wherever it is."""
+        self.close()
+        if self._part:
+            self._save_clock()
 
-@contextlib.contextmanager
-def answer_interrupts(again: str) -> Iterator[None]:
-    """The first Ctrl-C is acknowledged, a second one ends the process, both at once.
 
-    Python runs its signal handlers between two of its own instructions, and one call into XLA can
-    compile or compute for minutes; but the system's byte on the wake-up pipe comes without delay.
-    """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-
-    def listen():
-        interrupts = 0
-        while received := os.read(reading, 1):
-            if received[0] != signal.SIGINT:
-                continue
-            interrupts += 1
-            if interrupts == 1:
-                line = "interrupted: leaving when what is under way is saved"
-                tqdm.write(f"{line} (Ctrl-C again to leave at once)", file=sys.stderr)
-            else:
-                tqdm.write(f"left at once. Continue: {again}", file=sys.stderr)
-                os._exit(INTERRUPTED)
-        os.close(reading)
-
-    threading.Thread(target=listen, daemon=True).start()
-    signal.set_wakeup_fd(writing)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(-1)
-        os.close(writing)
+def check_segment(about: Mapping[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError if what a part's `result.json` says is not whole."""
+    check_about(about)
+    (about["part"], about["owner"])
+    for name, metric in about["metrics"].items():
+        check_metric(name, metric, len(about["seeds"]))
 
 
 def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dict[str, Any]:
@@ -186,7 +242,15 @@ def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dic
     identity = json.loads(json.dumps(identity))
     config = folder / "config.json"
     if resume:
-        _check_same(folder, read_json(config), identity)
+        kept = read_json(config)
+        with reading(config):
+            kept, asked = flat(dict.copy(kept)), flat(identity)
+        if name := different(kept, asked):
+            raise UserError(
+                f"{folder} holds another run: its {name} is {kept.get(name)!r}, "
+                f"not {asked.get(name)!r}",
+                2,
+            )
     elif config.exists():
         raise UserError(
             f"{folder} holds a run already; add --resume to continue it, "
@@ -196,15 +260,10 @@ def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dic
     return identity
 
 
-def _check_same(folder: Path, kept: dict, asked: dict) -> None:
-    kept, asked = flat(kept), flat(asked)
-    for name in sorted(kept.keys() | asked.keys()):
-        if kept.get(name) != asked.get(name):
-            raise UserError(
-                f"{folder} holds another run: its {name} is {kept.get(name)!r}, "
-                f"not {asked.get(name)!r}",
-                2,
-            )
+def different(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
+    """The first name, of two flat dicts, whose values differ."""
+    names = sorted(first.keys() | second.keys())
+    return next((n for n in names if first.get(n) != second.get(n)), None)
 
 
 def _read_rows(path: Path) -> dict[str, list[Row]]:

@@ -1,36 +1,35 @@
-"""What a run found, and the record that is kept of it."""
+"""What a part found, and the folder that keeps it."""
 
-import dataclasses
 import io
 import json
-import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lib.run.claims import Claim, judge, summarise
-from lib.run.files import read_json, reading, write_atomically
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
+from lib.run.claims import summarise, values_of
+from lib.base.files import read_json, reading, write_atomically, write_json
+from lib.run.weights import load_weights, save_weights
 
 
 @dataclass(frozen=True)
 class Result:
-    """What `run(config, key, data)` returns; all on the host.
+    """What a part, or several together, found; all on the host.
 
     Attributes:
-      metrics: name -> values, one a replica (a seed's own replicas included).
+      metrics: name -> values, as many for each seed (a seed's own replicas included), or one number
+        that belongs to no seed. A name that begins with "seconds_" is a time, which no run repeats.
       history: name of a training -> its rows (see `lib.run.loop.Trained`).
-      arrays: name -> what the figures draw.
+      arrays: name -> what the figures draw, of the first seed.
       data: descriptions of the datasets used (`Dataset.describe()`).
-      weights: name -> (parameters of a trained network, what to know of it), kept as files.
+      weights: name -> (parameters of a trained network with a leading axis over seeds, what to know of
+        it), kept as files.
     """
 
-    metrics: Mapping[str, Sequence[float]]
+    metrics: Mapping[str, float | Sequence[float]]
     history: Mapping[str, list[dict]] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     data: Sequence[Mapping[str, Any]] = ()
@@ -49,58 +48,57 @@ class Result:
         return Result(**merged, data=data)
 
 
-def record(
-    result: Result,
-    *,
-    paper: str,
-    preset: str,
-    config: Any,
-    seeds: Sequence[int],
-    claims: Sequence[Claim],
-    device: str,
-    seconds: Mapping[str, float],
-    command: str,
-) -> dict[str, Any]:
-    """The record (`result.json`) of a run."""
+def first_seed(params: Any) -> Any:
+    """The first seed's parameters, of those of `Result.weights`."""
+    if isinstance(params, Mapping):
+        return {name: first_seed(inside) for name, inside in params.items()}
+    return np.asarray(params[0])
+
+
+def save_part(folder: Path, result: Result, about: Mapping[str, Any]) -> None:
+    """Writes a part's result into a folder that is whole or absent.
+
+    `about` becomes its `result.json`, with the metrics in it.
+
+    Raises:
+      OSError: the disk refuses.
+    """
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     metrics = {name: summarise(values) for name, values in result.metrics.items()}
-    versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
-    return {
-        "paper": paper,
-        "preset": preset,
-        "config": as_json(config),
-        "seeds": list(seeds),
-        "data": list(result.data),
-        "metrics": metrics,
-        "claims": judge(claims, metrics, preset, result.data),
-        "device": device,
-        "versions": versions,
-        "seconds": {k: round(v, 1) for k, v in seconds.items()},
-        "command": command,
-    }
-
-
-def as_json(config: Any) -> dict[str, Any]:
-    """A frozen dataclass as plain JSON values (tuples become lists)."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes `arrays` as one .npz, atomically."""
+    write_json(temporary / "result.json", {**about, "metrics": metrics, "data": list(result.data)})
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    np.savez_compressed(buffer, **result.arrays)
+    write_atomically(temporary / "arrays.npz", buffer.getvalue())
+    rows = [[name, row] for name, rows in result.history.items() for row in rows]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    write_atomically(temporary / "history.jsonl", text.encode())
+    for name, (params, words) in result.weights.items():
+        save_weights(temporary / f"weights-{name}.safetensors", params, words)
+    temporary.rename(folder)
 
 
-def load_result(run: Path) -> Result:
-    """Reads a finished run's folder back; raises UserError if it is not one."""
-    found = read_json(run / "result.json")
-    with reading(run / "result.json"):
-        metrics = {name: m["per_seed"] for name, m in found["metrics"].items()}
-        data = found["data"]
+def load_part(folder: Path) -> tuple[Result, dict[str, Any]]:
+    """`(result, its result.json)` as `save_part` was given them.
+
+    Raises:
+      UserError: a file is missing or damaged; the line names it.
+    """
+    about = read_json(folder / "result.json")
+    with reading(folder / "result.json"):
+        metrics = {
+            name: values_of(m) if "per_seed" in m else float(m["value"])
+            for name, m in about["metrics"].items()
+        }
+        data = list(about["data"])
     history: dict[str, list[dict]] = {}
-    with reading(run / "metrics.jsonl"):
-        for line in (run / "metrics.jsonl").read_text().splitlines():
-            row = json.loads(line)
-            history.setdefault(row["training"], []).append(row)
-    with reading(run / "arrays.npz"), np.load(run / "arrays.npz") as arrays:
-        return Result(metrics, history, dict(arrays), data)
+    with reading(folder / "history.jsonl"):
+        for line in (folder / "history.jsonl").read_text().splitlines():
+            name, row = json.loads(line)
+            history.setdefault(name, []).append(dict(row))
+    with reading(folder / "arrays.npz"), np.load(folder / "arrays.npz") as kept:
+        arrays = dict(kept)
+    files = sorted(folder.glob("weights-*.safetensors"))
+    weights = {f.stem.removeprefix("weights-"): load_weights(f) for f in files}
+    return Result(metrics, history, arrays, data, weights), about

@@ -1,12 +1,14 @@
-"""What a training loop tells the outside world, and nothing more.
+"""What a run tells the outside world, and nothing more.
 
-An experiment's `run(config, key, data, watch)` is pure; whatever touches the disk, the terminal or
-a signal is a `Watch`. The one here does nothing and is the default, for notebooks and tests;
-`lib.run.recorder.Recorder` keeps a run's folder.
+An experiment's parts are pure; whatever touches the disk, the terminal or a signal is a `Watch`. The
+one here does nothing and is the default, for notebooks and tests; `lib.run.recorder.Recorder` keeps a
+run's folder.
 """
 
 from pathlib import Path
 from typing import Any
+
+from lib.run.result import Result
 
 PyTree = Any
 Row = dict[str, Any]
@@ -14,6 +16,16 @@ Row = dict[str, Any]
 
 class Watch:
     """Sees nothing, restores nothing."""
+
+    def finished(self, part: str) -> Result | None:
+        """The result of a part that was computed before."""
+        return None
+
+    def part_begins(self, part: str) -> None:
+        """A part's computation begins."""
+
+    def part_ends(self, part: str, result: Result) -> None:
+        """... and has ended."""
 
     def restore(self, training: str, state: PyTree) -> tuple[int, PyTree, list[Row]]:
         """`(steps done, state, history)` to continue from; `state` is the one at step 0."""

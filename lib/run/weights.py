@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from lib.errors import UserError
-from lib.run.files import disk_errors, flat, reading, write_atomically
+from lib.base.errors import UserError
+from lib.base.files import disk_errors, flat, reading, write_atomically
 
 
 def save_weights(path: Path, params: Mapping[str, Any], metadata: Mapping[str, str]) -> None:

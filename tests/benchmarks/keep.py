@@ -11,9 +11,9 @@ from pathlib import Path
 
 import jax
 
-from lib.run.files import read_json, write_json
+from lib.base.files import read_json, write_json
 from lib.run.paper import load_paper
-from lib.run.tables import write_readmes
+from lib.report.tables import write_readmes
 
 
 MS = {"test_ours": "ours_ms", "test_pytorch": "peer_ms"}

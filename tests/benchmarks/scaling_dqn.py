@@ -17,7 +17,7 @@ from experiments.dqn.config import PRESETS, Config, Variant
 from lib.envs.games import make_game, reset_where
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
 from lib.run.devices import choose
-from lib.run.files import write_json
+from lib.base.files import write_json
 from lib.run.keys import many_keys, root_keys
 from lib.run.loop import member
 from lib.run.paper import load_paper

@@ -21,10 +21,10 @@ from experiments.srcnn.experiment import load_data, network
 from lib.data.super_resolution import pair, patches, take
 from lib.metrics.super_resolution import mean_psnr
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
-from lib.run.files import write_json
+from lib.base.files import write_json
 from lib.run.keys import root_keys
 from lib.run.paper import load_paper
-from lib.run.tables import write_readmes
+from lib.report.tables import write_readmes
 from lib.run.watch import Watch
 
 SCALE, LEVELS = 3, (31.5, 32.0, 32.3, 32.5)

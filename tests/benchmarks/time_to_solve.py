@@ -17,11 +17,11 @@ from experiments.ntm.config import PRESETS, Config
 from experiments.ntm.training import make_learner, make_model, make_task, sample
 from lib.metrics.bits import wrong_bits
 from lib.run.devices import choose
-from lib.run.files import write_json
+from lib.base.files import write_json
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
 from lib.run.paper import load_paper
-from lib.run.tables import write_readmes
+from lib.report.tables import write_readmes
 from lib.run.watch import Watch
 
 SEEDS = range(10)

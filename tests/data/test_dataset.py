@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lib.data.dataset import Dataset, fingerprint, parse_split
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 SIZES = {"train": 1437, "test": 360}
 

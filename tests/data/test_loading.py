@@ -8,7 +8,7 @@ import pytest
 
 from lib.data import DataNotFound, builders, catalogue, idx, load, places, store
 from lib.data.dataset import fingerprint
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 def run(program: str, **kwargs) -> subprocess.Popen:

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from lib.data.pictures import Picture, read_picture, storable, write_picture
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

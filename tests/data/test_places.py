@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.data import builders, catalogue, download, idx, package, places
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 def silent(line):

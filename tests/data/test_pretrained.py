@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from lib.data import download, networks, package, recognition, tensors, weights
 from lib.data.catalogue import Package
 from lib.data.networks import File, Layout, Network
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.models.googlenet import GoogLeNet
 from lib.models.squeezenet import SqueezeNet
 from lib.models.vgg import VGG

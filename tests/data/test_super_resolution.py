@@ -10,7 +10,7 @@ import pytest
 
 from lib.data import DataNotFound, load, pretrained
 from lib.data.super_resolution import Patches, load_sets, pair, patches, planes, take
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.metrics.super_resolution import mean_psnr
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr

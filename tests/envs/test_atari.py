@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.envs.atari import Atari, Games, check, luminance, preprocess, preprocess_2013, shrink
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from lib.envs import frame_memory
 from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 SHAPE = (2, 2)
 

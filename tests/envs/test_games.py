@@ -8,7 +8,7 @@ import pytest
 from lib.envs import catch
 from lib.envs.games import make_game, reset_where
 from lib.envs.names import CHANNELS, MINATAR, MOTION, check_name, slug
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 STICKY = 0.1
 POLICY = {"freeway": (0.1, 0.8, 0.1)}

@@ -15,7 +15,7 @@ from experiments.dqn.experiment import load_data, run
 from experiments.dqn.measures import around_rewards, embed, neighbours_agree, travel
 from experiments.dqn.scores import SCORES, normalised
 from experiments.dqn.watching import make_scorer, make_watcher, meet_a_fish
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.keys import many_keys, root_keys
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
@@ -298,7 +298,7 @@ def test_play_names_a_damaged_agent(dqn_run, tmp_path):
 @pytest.fixture(scope="module")
 def dqn_run(dqn_smoke, tmp_path_factory):
     """The folder of a finished smoke run, as far as `play` needs it."""
-    from lib.run.files import write_json
+    from lib.base.files import write_json
     from lib.run.result import as_json
     from lib.run.weights import save_weights
 

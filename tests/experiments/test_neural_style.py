@@ -26,7 +26,7 @@ from experiments.neural_style.style import (
     optimise,
     to_pixels,
 )
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.models.squeezenet import SqueezeNet
 from lib.models.vgg import VGG
 from lib.ops.style import gram

@@ -14,7 +14,7 @@ import scipy.io
 from experiments.srcnn import ablations, beyond, claims, experiment, references, training
 from experiments.srcnn.config import PRESETS, Colors, Config, SparseCoding, sizes_of
 from lib.data.super_resolution import Patches, pair, patches, planes, take
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop, modcrop

@@ -13,7 +13,7 @@ from lib.data.super_resolution import pair
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.color import rgb_to_ycbcr
 from lib.run.claims import summarise
-from lib.run.files import write_json
+from lib.base.files import write_json
 from lib.run.result import load_result, save_arrays
 
 WINDOW = np.s_[90:186, 170:266]

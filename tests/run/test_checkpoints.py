@@ -5,9 +5,9 @@ import numpy as np
 import optax
 import pytest
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 from lib.run.checkpoints import Checkpoints, digest
-from lib.run.files import disk_errors
+from lib.base.files import disk_errors
 from lib.steps.supervised import init_state
 
 STEPS = range(100)

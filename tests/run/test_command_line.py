@@ -11,7 +11,7 @@ import pytest
 from papers.toy import config as toy_config
 from papers.toy import experiment as toy_experiment
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 REFUSED = [
     (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from conftest import TWO_SEEDS, assert_same_run
 
-from lib.errors import UserError
-from lib.run.files import flat, only_writer, read_json, write_atomically, write_json
+from lib.base.errors import UserError
+from lib.base.files import flat, only_writer, read_json, write_atomically, write_json
 
 
 def full(*_):

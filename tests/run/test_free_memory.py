@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from lib.run.memory import free_memory
+from lib.base.memory import free_memory
 
 
 def test_free_memory_is_what_the_system_says_or_not_known(monkeypatch):

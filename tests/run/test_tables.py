@@ -7,7 +7,7 @@ import pytest
 
 from lib.run.claims import judge
 from lib.run.paper import all_papers, load_paper
-from lib.run.tables import claims_markdown, claims_text, number, ours, readmes, render
+from lib.report.tables import claims_markdown, claims_text, number, ours, readmes, render
 
 
 @pytest.mark.parametrize(

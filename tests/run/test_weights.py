@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from lib.errors import UserError
-from lib.run.files import flat
+from lib.base.errors import UserError
+from lib.base.files import flat
 from lib.run.weights import load_weights, save_weights
 
 PARAMS = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lib.run.claims import Claim
+from lib.run.paper import Part
 
 TITLE = "A line through points (nobody, never)"
 
@@ -46,6 +47,12 @@ COMMANDS = {"double": "double NUMBER\n      print it twice as large"}
 
 PRESETS = {"smoke": Config(), "laptop": Config(steps=60), "paper": Config(steps=80)}
 
+PARTS = {
+    "adam": Part("Section 1", ("loss_adam",), data=("points",), takes={"paper": "1 s on a H100"}),
+    "momentum": Part("Table 1", ("loss",), needs=("adam",), data=("points",)),
+    "points": Part("Section 2", ("points_*",), data=("more_points",)),
+}
+
 CLAIMS = (
     Claim(
         id="fits",
@@ -53,9 +60,12 @@ CLAIMS = (
         statement="The net fits its points",
         paper="0",
         metric="loss",
+        part="momentum",
+        kind="result",
         holds_if="at most",
         target=10,
         presets=("smoke", "laptop"),
+        headline="a net fits its points",
     ),
     Claim(
         id="real",
@@ -63,9 +73,35 @@ CLAIMS = (
         statement="The net fits real points",
         paper="0",
         metric="loss",
+        part="momentum",
+        kind="result",
         holds_if="at most",
         target=10,
         presets=("smoke", "laptop"),
         dataset="points",
+    ),
+    Claim(
+        id="adam-fits",
+        where="section 1",
+        statement="Adam alone fits them",
+        paper="-",
+        metric="loss_adam",
+        part="adam",
+        kind="mechanism",
+        holds_if="at most",
+        target=10,
+        presets=("smoke", "laptop", "paper"),
+    ),
+    Claim(
+        id="many",
+        where="section 2",
+        statement="There are 64 points",
+        paper="64",
+        metric="points_there",
+        part="points",
+        kind="pipeline",
+        holds_if="within",
+        target=64,
+        presets=("smoke", "laptop"),
     ),
 )

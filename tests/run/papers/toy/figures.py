@@ -1,6 +1,7 @@
-"""The toy's one figure."""
+"""The toy's figures."""
 
 from lib.plots.style import subplots
+from lib.run.paper import Figure
 
 
 def curve(result):
@@ -11,4 +12,13 @@ def curve(result):
     return figure
 
 
-FIGURES = {"curve": curve}
+def both(result):
+    """Losses of both."""
+    figure, axis = subplots()
+    for name in ("adam", "momentum"):
+        for row in result.history[name]:
+            axis.plot(row["step"], row["loss"][0], "k.")
+    return figure
+
+
+FIGURES = {"curve": Figure(curve, ("adam",)), "both": Figure(both, ("adam", "momentum"))}

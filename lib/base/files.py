@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lib.errors import UserError
+from lib.base.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
