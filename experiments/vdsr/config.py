@@ -5,8 +5,9 @@ from typing import Literal
 
 from experiments.vdsr.claims import CLAIMS
 from lib.run.config import at_least
+from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "PRESETS", "TITLE", "Config", "Depths", "Residual", "Scales"]
+__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Depths", "Residual", "Scales"]
 
 TITLE = "Accurate Image Super-Resolution Using Very Deep Convolutional Networks (Kim et al., 2016)"
 
@@ -174,3 +175,57 @@ PRESETS = {
     ),
     "paper": Config(),
 }
+
+
+# An H100 makes 160 updates a second of 20 layers at batch 64. Others follow from their layers and updates:
+# Table 1, 6 x 9 960 of 10 layers; Table 2, 4 x 9 960 of 20 in all; Figure 3, 9 960 of 5, 10, 15 and 20 each.
+PARTS = {
+    "references": Part(
+        "Table 3: bicubic, and the authors' network if --weights names its file",
+        ("bicubic_*", "authors_*"),
+        data=("test", "authors"),
+    ),
+    "table_3": Part(
+        "Table 3: the network for all scales",
+        ("ours_*", "gain_*"),
+        data=("train", "test"),
+        takes={"paper": "7 min on an H100"},
+    ),
+    "residuals": Part(
+        "section 3: how large residuals are, and where they lie",
+        ("residual_small", "residual_edge_*", "learned_*"),
+        needs=("table_3",),
+        data=("test",),
+        takes={"paper": "7 min on an H100, for table_3"},
+    ),
+    "figure_5": Part(
+        "Figure 5: scales between those trained on",
+        ("fractional_*",),
+        needs=("table_3",),
+        data=("test",),
+        takes={"paper": "7 min on an H100, for table_3"},
+    ),
+    "figures_6_7": Part("Figures 6 and 7: crops", (), needs=("table_3",), data=("test",)),
+    "table_1": Part(
+        "Table 1, Figure 4: residual or plain",
+        ("residual_lr*", "plain_lr*", "*_gain_lr*", "residual_over_plain_*", "high_over_low_*"),
+        needs=("references",),
+        data=("analysed", "test"),
+        takes={"paper": "3 min on an H100"},
+    ),
+    "table_2": Part(
+        "Table 2: the scales trained on",
+        ("trained_*", "multi_over_single_*"),
+        needs=("references",),
+        data=("analysed", "test"),
+        takes={"paper": "4 min on an H100"},
+    ),
+    "figure_3": Part(
+        "Figure 3: depth",
+        ("depth_*", "deeper_*", "shallowest_*"),
+        needs=("references",),
+        data=("analysed", "test"),
+        takes={"paper": "3 min on an H100"},
+    ),
+}
+"""In the order of computation. In one folder `figure_3` takes over the network that `table_2` trained."""

@@ -1,17 +1,20 @@
 """What the network adds to an image: where, how much, at which factors; and what that looks like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import jax
 import numpy as np
 
-from experiments.vdsr.training import Params
+from experiments.vdsr.config import Config
+from experiments.vdsr.images import Data, first_test, first_test_pairs
+from experiments.vdsr.training import Params, replicas, upscaler
 from lib.data.super_resolution import Pair, pair, planes
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.color import ycbcr_to_rgb
 from lib.ops.crops import modcrop
 from lib.ops.resize import resize
-from lib.run.loop import member
 from lib.run.result import Result
+from lib.run.watch import Watch
 
 SCALE = 3
 """Of the crops (paper: 3) and of the residuals."""
@@ -26,25 +29,15 @@ CORNERS = {"astronaut": (90, 170), "camera": (95, 190), "china": (60, 185)}
 """Top left corners of crops worth looking at; in other images it is the middle."""
 SIDE = 96
 
-Upscale = Callable[[Params, np.ndarray], np.ndarray]
 
-
-def run(
-    images: dict[str, np.ndarray], tests: dict[int, list[Pair]], params: Params, upscale: Upscale
+def residuals(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
 ) -> Result:
-    """Residuals and fractional scales of every replica, crops of the first, on one set's images."""
-    members = [member(params, i) for i in range(len(params["conv1"]["bias"]))]
-    return (
-        residuals(tests[SCALE], members, upscale)
-        | fractional(images, members, upscale)
-        | crops(images, members[0], upscale)
-    )
-
-
-def residuals(pairs: list[Pair], members: list[Params], upscale: Upscale) -> Result:
     """How large the residuals are and where they lie: r = y - x, and what the network says of it."""
+    upscale, members = trained(config, needs["table_3"])
+    pairs = first_test_pairs(data)[SCALE]
     names = ("small", "edge_energy", "edge_correlation")
-    found = {f"learned_{name}": [] for name in names}
+    metrics = {f"learned_{name}": [] for name in names}
     truths = [p.truth / np.float32(255) - p.bicubic for p in pairs]
     steep = [steepness(p.bicubic[:, :, 0]) for p in pairs]
 
@@ -56,11 +49,11 @@ def residuals(pairs: list[Pair], members: list[Params], upscale: Upscale) -> Res
     for i, params in enumerate(members):
         learned = [np.asarray(upscale(params, p.bicubic)) - p.bicubic for p in pairs]
         for name, value in zip(names, measures(learned), strict=True):
-            found[f"learned_{name}"].append(value)
+            metrics[f"learned_{name}"].append(value)
         if i == 0:
             first = learned
-    true = zip(names, measures(truths), strict=True)
-    metrics = found | {f"residual_{name}": [value] for name, value in true}
+    for name, value in zip(names, measures(truths), strict=True):
+        metrics[f"residual_{name}"] = value
     arrays = {
         "residual_histogram": histogram(truths),
         "learned_histogram": histogram(first),
@@ -69,6 +62,11 @@ def residuals(pairs: list[Pair], members: list[Params], upscale: Upscale) -> Res
         "residual_learned": first[0][:, :, 0],
     }
     return Result(metrics, arrays=arrays)
+
+
+def trained(config: Config, table_3: Result) -> tuple[Callable, list[Params]]:
+    """`(upscale(params, bicubic), parameters of each replica)` of Table 3's network."""
+    return upscaler(config.depth, config.width), replicas(table_3.weights["vdsr"][0])
 
 
 def histogram(maps: list[np.ndarray]) -> np.ndarray:
@@ -89,13 +87,16 @@ def edge_measures(residual: np.ndarray, steep: np.ndarray) -> tuple[float, float
     return energy, float(np.corrcoef(np.abs(residual).ravel(), steep.ravel())[0, 1])
 
 
-def fractional(images: dict[str, np.ndarray], members: list[Params], upscale: Upscale) -> Result:
+def figure_5(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
     """Figure 5: gain over bicubic in dB at factors between those trained on, and at those."""
+    upscale, members = trained(config, needs["table_3"])
     metrics = {}
     for factor in FRACTIONAL:
-        pairs = [_fractional_pair(image, factor) for image in images.values()]
+        pairs = [_fractional_pair(image, factor) for image in first_test(data).values()]
         bicubic = mean_psnr(lambda b: b, pairs)
-        metrics[f"fractional_bicubic_x{factor:g}"] = [bicubic]
+        metrics[f"fractional_bicubic_x{factor:g}"] = bicubic
         metrics[f"fractional_gain_x{factor:g}"] = [
             mean_psnr(lambda b, p=p: upscale(p, b), pairs) - bicubic for p in members
         ]
@@ -112,14 +113,18 @@ def _fractional_pair(image: np.ndarray, factor: float) -> Pair:
     return Pair(truth, resize(small, (height, width)), int(np.ceil(factor)))
 
 
-def crops(images: dict[str, np.ndarray], params: Params, upscale: Upscale) -> Result:
-    """Figures 6 and 7: crops of bicubic upscaling, of ours and of the truth, in colour."""
+def figures_6_7(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Figures 6 and 7: crops of bicubic upscaling, of the first seed's and of the truth, in colour."""
+    upscale, (params, *_) = trained(config, needs["table_3"])
+    images = first_test(data)
     names = [name for name in CORNERS if name in images] or list(images)
     arrays = {}
     for n, name in enumerate(names[:3]):
         grey = images[name].ndim == 2
-        found = pair(images[name], SCALE, "y" if grey else "ycbcr")
-        y = found.bicubic[:, :, :1]
+        planed = pair(images[name], SCALE, "y" if grey else "ycbcr")
+        y = planed.bicubic[:, :, :1]
         side = min(SIDE, *y.shape[:2])
         middle = tuple((length - side) // 2 for length in y.shape[:2])
         top, left = CORNERS.get(name, middle)
@@ -127,9 +132,9 @@ def crops(images: dict[str, np.ndarray], params: Params, upscale: Upscale) -> Re
         arrays[f"crop_{n}_name"] = np.array(name)
         arrays[f"crop_{n}_truth"] = modcrop(planes(images[name], "rgb"), SCALE)[window]
         for method, output in {"bicubic": y, "ours": np.asarray(upscale(params, y))}.items():
-            ycbcr = np.concatenate([output, found.bicubic[:, :, 1:]], axis=2)
+            ycbcr = np.concatenate([output, planed.bicubic[:, :, 1:]], axis=2)
             rgb = np.repeat(output, 3, axis=2) if grey else ycbcr_to_rgb(ycbcr)
             arrays[f"crop_{n}_{method}"] = np.clip(rgb, 0, 1)[window]
-            psnr = shaved_psnr(output, found.truth[:, :, :1], SCALE)
+            psnr = shaved_psnr(output, planed.truth[:, :, :1], SCALE)
             arrays[f"crop_{n}_{method}_psnr"] = np.asarray(psnr)
     return Result({}, arrays=arrays)

@@ -1,141 +1,86 @@
-"""The VDSR paper, in the order in which it happens: images, the network, Table 3, analyses."""
+"""The VDSR paper, in the order in which it happens: images, references, the network, analyses."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from experiments.vdsr import analyses, details
+from experiments.vdsr.analyses import CURVE_SCALE, figure_3, table_1, table_2
 from experiments.vdsr.config import SCALES, Config
-from experiments.vdsr.training import Params, make_patches, train_network, upscaler
-from lib.data import pretrained
-from lib.data.super_resolution import Pair, Patches, load_sets, pair
+from experiments.vdsr.details import figure_5, figures_6_7, residuals
+from experiments.vdsr.images import Data, first_test_pairs, load_data, test_pairs, training_patches
+from experiments.vdsr.training import replicas, train_network, upscaler
+from lib.data.super_resolution import Pair
 from lib.metrics.image_quality import ssim
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.crops import shave, to_uint8
-from lib.run.loop import member
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-__all__ = ["load_data", "run"]
+__all__ = ["PARTS", "load_data", "run"]
 
 
-class Data(NamedTuple):
-    """Images, uint8 `[H, W, 3]` or `[H, W]`.
-
-    Attributes:
-      train: what the network learns from; analysed: what those of the analyses learn from.
-      test: set -> image -> pixels.
-      about: the sets, for the record.
-      authors: the parameters that the authors gave out, if asked for.
-    """
-
-    train: list[np.ndarray]
-    analysed: list[np.ndarray]
-    test: dict[str, dict[str, np.ndarray]]
-    about: list[dict]
-    authors: Params | None
-
-
-def load_data(config: Config, data_dir: Path | None = None) -> Data:
-    """The images that `config` names, and the authors' network if it names one."""
-    authors = pretrained.vdsr(Path(config.weights).expanduser()) if config.weights else None
-
-    train = load_sets(config.train, "train", data_dir)
-    analysed = load_sets(config.analysed, "train", data_dir)
-    test = load_sets(config.test, "test", data_dir)
-    about = [dataset.describe() for dataset in train + analysed + test]
-    about = [words for i, words in enumerate(about) if words not in about[:i]]
-    return Data(
-        [image for dataset in train for image in dataset.arrays.values()],
-        [image for dataset in analysed for image in dataset.arrays.values()],
-        {dataset.name: dict(dataset.arrays) for dataset in test},
-        about,
-        authors,
-    )
-
-
-def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) -> Result:
-    """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
-    watch = watch or Watch()
-    keys = jnp.atleast_1d(key)
-    images = next(iter(data.test.values()))
-    tests = {scale: [pair(image, scale) for image in images.values()] for scale in SCALES}
-    patches = make_patches(config, data.train)
-
-    result, params = network(config, patches, keys, data, tests, watch)
-    result |= references(data)
-    result |= details.run(images, tests, params, upscaler(config.depth, config.width))
-
-    if config.analysed != config.train:
-        patches = make_patches(config, data.analysed)
-    result |= analyses.residual_or_plain(config, patches, keys, tests, watch)
-    result |= analyses.scales_and_depths(config, patches, keys, tests, watch)
-    return result
-
-
-def network(
+def run(
     config: Config,
-    patches: Patches,
-    keys: jax.Array,
+    key: jax.Array,
     data: Data,
-    tests: dict[int, list[Pair]],
-    watch: Watch,
-) -> tuple[Result, Params]:
-    """Trains one network for all scales; Table 3's scores, and the parameters stacked over seeds."""
+    watch: Watch | None = None,
+    only: Sequence[str] = (),
+) -> Result:
+    """Everything the paper claims, or the parts `only`. `key` is one root key, or `[n]`: a replica each."""
+    return run_parts(load_paper("experiments.vdsr"), config, key, data, watch, only)
+
+
+def references(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Bicubic upscaling and, if they are there, the authors' weights, scored as ours are."""
+    methods = {"bicubic": lambda bicubic: bicubic}
+    if data.authors is not None:
+        width = data.authors["conv1"]["kernel"].shape[3]
+        network = upscaler(len(data.authors), width)
+        methods["authors"] = lambda bicubic: network(data.authors, bicubic)
+    metrics = {}
+    for name, upscale in methods.items():
+        for dataset, scale, pairs in test_pairs(data):
+            for measure, value in mean_quality(upscale, pairs).items():
+                metrics[f"{name}_{measure}_{dataset}_x{scale}"] = value
+    first = next(iter(data.test))  # what the analyses compare with
+    metrics |= {f"bicubic_x{scale}": metrics[f"bicubic_psnr_{first}_x{scale}"] for scale in SCALES}
+    return Result(metrics)
+
+
+def table_3(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Trains one network for all scales and scores it on every set."""
     upscale = upscaler(config.depth, config.width)
+    curve = first_test_pairs(data)[CURVE_SCALE]
     trained = train_network(
         "vdsr",
         config,
-        patches,
+        training_patches(config, data, "train"),
         keys,
         watch,
         steps=config.steps,
         depth=config.depth,
         width=config.width,
         every=config.every,
-        score=lambda p: {"psnr": mean_psnr(lambda b: upscale(p, b), tests[analyses.CURVE_SCALE])},
+        score=lambda p: {"psnr": mean_psnr(lambda b: upscale(p, b), curve)},
     )
-    params = trained.state.params
+    params = jax.device_get(trained.state.params)
     metrics = {}
-    for dataset, scale, pairs in _every(data.test):
+    for dataset, scale, pairs in test_pairs(data):
         bicubic = mean_psnr(lambda b: b, pairs)
-        found = [
-            mean_quality(lambda b, p=member(params, i): upscale(p, b), pairs)
-            for i in range(len(keys))
-        ]
-        for measure in found[0]:
-            metrics[f"ours_{measure}_{dataset}_x{scale}"] = [f[measure] for f in found]
-        metrics[f"gain_{dataset}_x{scale}"] = [f["psnr"] - bicubic for f in found]
+        scores = [mean_quality(lambda b, p=p: upscale(p, b), pairs) for p in replicas(params)]
+        for measure in scores[0]:
+            metrics[f"ours_{measure}_{dataset}_x{scale}"] = [score[measure] for score in scores]
+        metrics[f"gain_{dataset}_x{scale}"] = [score["psnr"] - bicubic for score in scores]
     about = {"paper": "vdsr", "depth": str(config.depth), "width": str(config.width)}
     about |= {"scales": " ".join(map(str, SCALES)), "trained on": ", ".join(config.train)}
-    weights = {"vdsr": (jax.device_get(member(params, 0)), about)}
-    return Result(metrics, {"vdsr": trained.history}, data=data.about, weights=weights), params
-
-
-def references(data: Data) -> Result:
-    """Bicubic upscaling and, if they are there, the authors' weights, scored as ours are."""
-    methods = {"bicubic": lambda bicubic: bicubic}
-    if data.authors is not None:
-        shape = data.authors["conv1"]["kernel"].shape
-        network = upscaler(len(data.authors), shape[3])
-        methods["authors"] = lambda bicubic: network(data.authors, bicubic)
-    metrics = {}
-    for name, upscale in methods.items():
-        for dataset, scale, pairs in _every(data.test):
-            for measure, value in mean_quality(upscale, pairs).items():
-                metrics[f"{name}_{measure}_{dataset}_x{scale}"] = [value]
-    return Result(metrics)
-
-
-def _every(test: dict[str, dict[str, np.ndarray]]) -> Iterable[tuple[str, int, list[Pair]]]:
-    """`(set, scale, its pairs)`; made one after another, as they may be large."""
-    for dataset, images in test.items():
-        for scale in SCALES:
-            yield dataset, scale, [pair(image, scale) for image in images.values()]
+    return Result(metrics, {"vdsr": trained.history}, weights={"vdsr": (params, about)})
 
 
 def mean_quality(upscale: Callable[[np.ndarray], jax.Array], pairs: Iterable[Pair]) -> dict:
@@ -152,3 +97,14 @@ def _shaved_ssim(output: np.ndarray, truth: np.ndarray, scale: int) -> jax.Array
 
 
 _ssim = jax.jit(ssim)
+
+PARTS = {
+    "references": references,
+    "table_3": table_3,
+    "residuals": residuals,
+    "figure_5": figure_5,
+    "figures_6_7": figures_6_7,
+    "table_1": table_1,
+    "table_2": table_2,
+    "figure_3": figure_3,
+}

@@ -2,14 +2,15 @@
 
 import re
 
+import matplotlib.figure
 import numpy as np
-from matplotlib.figure import Figure
 
 from experiments.vdsr.analyses import CURVE_SCALE, TRAINING_SCALES
 from experiments.vdsr.config import SCALES
 from experiments.vdsr.details import BINS, FRACTIONAL, SCALE
 from lib.plots.images import show
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.paper import Figure
 from lib.run.result import Result
 
 
@@ -25,7 +26,7 @@ def _band(axis, x, values, color, label, **style) -> None:
         axis.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0)
 
 
-def figure_3(result: Result) -> Figure:
+def figure_3(result: Result) -> matplotlib.figure.Figure:
     """Figure 3: PSNR against depth, a panel a scale."""
     found = (re.fullmatch(rf"depth_(\d+)_gain_x{SCALES[0]}", name) for name in result.metrics)
     depths = sorted(int(match[1]) for match in found if match)
@@ -41,7 +42,7 @@ def figure_3(result: Result) -> Figure:
     return figure
 
 
-def figure_4(result: Result) -> Figure:
+def figure_4(result: Result) -> matplotlib.figure.Figure:
     """Figure 4: residual and plain networks in the course of training, a panel a learning rate."""
     found = (re.fullmatch(r"residual-lr(.+)", name) for name in result.history)
     rates = sorted((match[1] for match in found if match), key=float, reverse=True)
@@ -61,7 +62,7 @@ def figure_4(result: Result) -> Figure:
     return figure
 
 
-def figure_table_2(result: Result) -> Figure:
+def figure_table_2(result: Result) -> matplotlib.figure.Figure:
     """Table 2: trained on (columns), tested on (rows), PSNR in dB; colour is the gain over bicubic."""
     names = ["-".join(map(str, scales)) for scales in TRAINING_SCALES]
     gains = np.array([[_mean(result, f"trained_{n}_gain_x{s}") for n in names] for s in SCALES])
@@ -92,7 +93,7 @@ def figure_table_2(result: Result) -> Figure:
     return figure
 
 
-def figure_5(result: Result) -> Figure:
+def figure_5(result: Result) -> matplotlib.figure.Figure:
     """Figure 5, in numbers: one network at scales between those that it was trained on."""
     figure, axis = subplots(width=5, height=3)
     bicubic = np.array([_mean(result, f"fractional_bicubic_x{factor:g}") for factor in FRACTIONAL])
@@ -106,7 +107,7 @@ def figure_5(result: Result) -> Figure:
     return figure
 
 
-def figure_6_7(result: Result) -> Figure:
+def figure_6_7(result: Result) -> matplotlib.figure.Figure:
     """Figures 6 and 7: crops at x3 of the first images, in colour."""
     names = [
         str(result.arrays[n]) for n in sorted(result.arrays) if re.fullmatch(r"crop_\d_name", n)
@@ -122,7 +123,7 @@ def figure_6_7(result: Result) -> Figure:
     return figure
 
 
-def figure_residual(result: Result) -> Figure:
+def figure_residual(result: Result) -> matplotlib.figure.Figure:
     """What bicubic lacks, what the network adds, and how large that is."""
     figure, axes = subplots(1, 3, width=10, height=3.2, width_ratios=(1, 1, 1.2))
     arrays = result.arrays
@@ -145,10 +146,10 @@ def figure_residual(result: Result) -> Figure:
 
 
 FIGURES = {
-    "figure_3": figure_3,
-    "figure_4": figure_4,
-    "figure_5": figure_5,
-    "figures_6_7": figure_6_7,
-    "residual": figure_residual,
-    "table_2": figure_table_2,
+    "figure_3": Figure(figure_3, ("references", "figure_3")),
+    "figure_4": Figure(figure_4, ("references", "table_1")),
+    "figure_5": Figure(figure_5, ("figure_5",)),
+    "figures_6_7": Figure(figure_6_7, ("figures_6_7",)),
+    "residual": Figure(figure_residual, ("residuals",)),
+    "table_2": Figure(figure_table_2, ("references", "table_2")),
 }

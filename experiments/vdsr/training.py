@@ -14,7 +14,7 @@ from lib.data.batches import shuffled_indices
 from lib.data.super_resolution import Patches, pair, patches, take
 from lib.models.super_resolution import VDSR
 from lib.run.keys import purpose
-from lib.run.loop import Trained, initialise, train
+from lib.run.loop import Trained, initialise, member, train
 from lib.run.watch import Watch
 from lib.steps.optimizers import adjustable_clipping, spectral_muon
 from lib.steps.supervised import init_state, supervised
@@ -192,3 +192,8 @@ def upscaler(depth: int, width: int, residual: bool = True) -> Callable:
     """`upscale(params, bicubic [H, W, 1]) -> [H, W, 1]`, compiled."""
     net = VDSR(depth, width, residual)
     return jax.jit(lambda params, bicubic: net.apply({"params": params}, bicubic[None])[0])
+
+
+def replicas(params: Params) -> list[Params]:
+    """Parameters stacked over seeds, one by one."""
+    return [member(params, i) for i in range(len(params["conv1"]["bias"]))]

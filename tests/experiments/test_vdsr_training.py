@@ -10,6 +10,7 @@ import pytest
 from experiments.vdsr import details
 from experiments.vdsr.analyses import TRAINING_SCALES
 from experiments.vdsr.config import CLAIMS, PRESETS, SCALES, Config
+from experiments.vdsr.experiment import run
 from experiments.vdsr.training import (
     learning_rate,
     loss_of,
@@ -21,6 +22,7 @@ from experiments.vdsr.training import (
     of_scales,
     starting_at_bicubic,
     train_network,
+    upscaler,
 )
 from lib.data.super_resolution import pair
 from lib.models.super_resolution import VDSR
@@ -40,6 +42,13 @@ def images():
 @pytest.fixture(scope="module")
 def patches(images):
     return make_patches(TINY, images)
+
+
+@pytest.fixture(scope="module")
+def small_net():
+    """`(net, parameters, images)`."""
+    net, x = VDSR(2, 3), jax.random.uniform(jax.random.key(0), (4, 6, 6, 1))
+    return net, net.init(jax.random.key(2), x)["params"], x
 
 
 def scale_of(corners):
@@ -115,10 +124,9 @@ def test_or_it_rises_shortly_and_falls_to_zero(patches):
     assert np.all(np.diff(rates[4:]) < 0)
 
 
-def test_the_loss_is_half_the_squares_summed_over_a_patch():
-    net = VDSR(2, 3)
-    x, y = (jax.random.uniform(jax.random.key(i), (4, 6, 6, 1)) for i in range(2))
-    params = net.init(jax.random.key(2), x)["params"]
+def test_the_loss_is_half_the_squares_summed_over_a_patch(small_net):
+    net, params, x = small_net
+    y = jax.random.uniform(jax.random.key(3), x.shape)
     found, metrics = loss_of(net)(params, (x, y), None)
     residual = np.asarray(y - x, np.float64)
     predicted = np.asarray(net.apply({"params": params}, x) - x, np.float64)
@@ -151,34 +159,51 @@ def test_the_update_clips_then_decays_the_filters_then_has_momentum():
             np.testing.assert_allclose(params[name], w[name], rtol=1e-5)
 
 
-def test_no_step_is_longer_than_theta_without_momentum_at_any_learning_rate(patches):
+RATES = (10.0, 0.1, 0.001)
+THETA = 1e-4
+
+
+@pytest.fixture(scope="module")
+def steps_at_rates(patches):
+    """What one update without momentum and decay changes, at each of `RATES`."""
     config = dataclasses.replace(
-        TINY, optimiser="sgd", momentum=0.0, weight_decay=0.0, clip=1e-4, batch=4
+        TINY, optimiser="sgd", momentum=0.0, weight_decay=0.0, clip=THETA, batch=4
     )
     net = VDSR(3, 4)
-    params = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))["params"]
+    params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))["params"]
     state = init_state(params, make_optimiser(config, jnp.float32(1)))
     step = jax.jit(make_step(config, net))
-    for rate in (10.0, 0.1, 0.001):
+    moved = []
+    for rate in RATES:
         course = make_course(patches, 10, rate)
         after, _ = step(state, course, jax.random.key(1), jnp.int32(0))
-        moved = jax.tree.map(lambda a, b: jnp.abs(a - b).max(), after.params, params)
-        assert max(jax.tree.leaves(moved)) == pytest.approx(1e-4, rel=1e-2)
+        moved.append(jax.tree.map(lambda a, b: np.abs(a - b).max(), after.params, params))
+    return moved
 
 
-def test_every_parameter_gets_a_gradient(patches):
-    net = VDSR(4, 6)
-    params = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))["params"]
-    batch = minibatch(TINY, patches, jax.random.key(0), jnp.int32(0))
-    gradients = jax.grad(lambda p: loss_of(net)(p, batch, None)[0])(params)
-    assert all(np.abs(g).max() > 0 for g in jax.tree.leaves(gradients))
+def test_no_step_is_longer_than_theta_without_momentum_at_any_learning_rate(steps_at_rates):
+    for moved in steps_at_rates:
+        assert max(jax.tree.leaves(moved)) == pytest.approx(THETA, rel=1e-2)
 
 
-def test_starting_at_bicubic_the_network_returns_its_input():
-    net = VDSR(3, 4)
-    x = jax.random.uniform(jax.random.key(0), (1, 9, 9, 1))
-    params = starting_at_bicubic(net.init(jax.random.key(1), x)["params"])
-    np.testing.assert_array_equal(net.apply({"params": params}, x), x)
+def test_every_parameter_gets_a_gradient(steps_at_rates):
+    """Which, with neither momentum nor decay, is all that moves it."""
+    assert len(jax.tree.leaves(steps_at_rates[0])) == 6
+    assert all(leaf > 0 for leaf in jax.tree.leaves(steps_at_rates[0]))
+
+
+def test_starting_at_bicubic_the_network_returns_its_input(small_net):
+    net, params, x = small_net
+    np.testing.assert_array_equal(net.apply({"params": starting_at_bicubic(params)}, x), x)
+
+
+def test_a_plain_network_that_says_nothing_returns_nothing(small_net):
+    """It has no path from its input to its output: the residual one's is what makes them differ."""
+    net, params, x = small_net
+    silent = starting_at_bicubic(params)
+    assert not VDSR(net.depth, net.width, residual=False).apply({"params": silent}, x).any()
+    both = [upscaler(net.depth, net.width, r)(params, x[0]) for r in (True, False)]
+    np.testing.assert_allclose(both[0] - both[1], x[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "muon"])
@@ -227,29 +252,36 @@ def test_the_histogram_is_a_density():
 # --- One smoke run ---------------------------------------------------------------------------
 
 
+OF_NO_SEED = ("bicubic_", "fractional_bicubic_", "residual_small", "residual_edge_")
+
+
 def test_every_metric_is_finite_and_every_claim_on_hand_finds_its_own(vdsr_smoke):
     _, _, result = vdsr_smoke
     for name, values in result.metrics.items():
-        assert len(values) == 1 and np.isfinite(values[0]), name
+        assert isinstance(values, float) == name.startswith(OF_NO_SEED), name
+        assert np.shape(values) in ((), (1,)) and np.isfinite(values).all(), name
     elsewhere = ("set5", "set14", "bsd100", "urban100")
     wanted = {claim.metric for claim in CLAIMS if claim.dataset not in elsewhere}
+    wanted |= {claim.baseline.metric for claim in CLAIMS if claim.baseline}
     assert wanted <= result.metrics.keys()
 
 
 def test_the_claims_of_other_sets_name_metrics_that_a_run_on_them_has(vdsr_smoke):
-    found = vdsr_smoke[2].metrics.keys()
+    measured = vdsr_smoke[2].metrics.keys()
     for claim in CLAIMS:
         if claim.dataset not in (None, "photographs") and not claim.metric.startswith("authors_"):
-            assert claim.metric.replace(claim.dataset, "photographs") in found, claim.id
+            assert claim.metric.replace(claim.dataset, "photographs") in measured, claim.id
 
 
 def test_the_metrics_agree_with_one_another(vdsr_smoke):
-    metrics = {name: values[0] for name, values in vdsr_smoke[2].metrics.items()}
+    metrics = {name: np.ravel(values)[0] for name, values in vdsr_smoke[2].metrics.items()}
     for scale in SCALES:
         gain = metrics[f"ours_psnr_photographs_x{scale}"] - metrics[f"bicubic_x{scale}"]
         assert metrics[f"gain_photographs_x{scale}"] == pytest.approx(gain, abs=1e-3)
         own = metrics[f"trained_2-3-4_gain_x{scale}"] - metrics[f"trained_{scale}_gain_x{scale}"]
         assert metrics[f"multi_over_single_x{scale}"] == pytest.approx(own, abs=1e-3)
+        shared = metrics[f"depth_3_gain_x{scale}"]
+        assert shared == metrics[f"trained_2-3-4_gain_x{scale}"]  # one network, two parts
     assert 0 <= metrics["residual_small"] <= 1 and 0 <= metrics["residual_edge_energy"] <= 1
     assert metrics["fractional_bicubic_x1.5"] > metrics["fractional_bicubic_x4"]
 
@@ -261,7 +293,8 @@ def test_the_network_of_the_smoke_run_beats_bicubic(vdsr_smoke):
 
 def test_the_history_has_a_training_for_each_network(vdsr_smoke):
     config, _, result = vdsr_smoke
-    assert len(result.history) == 1 + 2 * 3 + len(TRAINING_SCALES) + 1
+    assert len(result.history) == 1 + 2 * 3 + len(TRAINING_SCALES) + len(config.depths.depths)
+    assert result.history["depth-3"] == result.history["scales-2-3-4"]
     assert [row["step"] for row in result.history["vdsr"]][-1] == config.steps
     curve = [row for row in result.history["residual-lr0.1"] if "psnr" in row]
     assert [row["step"] for row in curve] == list(range(5, 41, 5))
@@ -271,3 +304,12 @@ def test_the_weights_are_kept_with_what_there_is_to_know(vdsr_smoke):
     config, _, result = vdsr_smoke
     params, about = result.weights["vdsr"]
     assert len(params) == config.depth and about["trained on"] == "photographs[:3]"
+    assert params["conv1"]["kernel"].shape == (1, 3, 3, 1, config.width)  # a seed, then the filters
+
+
+def test_parts_alone_find_what_they_find_beside_others(vdsr_smoke):
+    config, data, whole = vdsr_smoke
+    some = run(config, jax.random.key(0), data, only=("residuals", "figure_5", "figure_3"))
+    assert {"learned_small", "fractional_gain_x2.5", "depth_3_gain_x4"} <= some.metrics.keys()
+    assert "trained_2-3-4_gain_x4" not in some.metrics
+    assert some.metrics.items() <= whole.metrics.items()
