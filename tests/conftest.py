@@ -56,66 +56,32 @@ def given_weights():
 
 
 @pytest.fixture(scope="session")
-def gan_smoke(tmp_path_factory):
-    """`(config, data, result)` of one smoke run of the GAN paper, in this process."""
-    from experiments.gan.config import PRESETS
-    from experiments.gan.experiment import load_data, run
+def smoke(request):
+    """`smoke(paper)`: `(config, data, result)` of its smoke preset, run once in this process."""
+    import importlib
 
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
+    runs = {}
 
+    def smoke(name):
+        if name not in runs:
+            if name == "neural_style":
+                request.getfixturevalue("squeezenet")  # or skip
+            experiment = importlib.import_module(f"experiments.{name}.experiment")
+            config = importlib.import_module(f"experiments.{name}.config").PRESETS["smoke"]
+            data = experiment.load_data(config)
+            runs[name] = config, data, experiment.run(config, jax.random.key(0), data)
+        return runs[name]
 
-@pytest.fixture(scope="session")
-def srcnn_smoke():
-    """`(config, data, result)` of one smoke run of the SRCNN paper, in this process."""
-    from experiments.srcnn.config import PRESETS
-    from experiments.srcnn.experiment import load_data, run
-
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
+    return smoke
 
 
-@pytest.fixture(scope="session")
-def vdsr_smoke():
-    """`(config, data, result)` of one smoke run of the VDSR paper, in this process."""
-    from experiments.vdsr.config import PRESETS
-    from experiments.vdsr.experiment import load_data, run
+def _smoke_of(name):
+    @pytest.fixture(scope="session", name=f"{name}_smoke")
+    def of(smoke):
+        return smoke(name)
 
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
+    return of
 
 
-@pytest.fixture(scope="session")
-def ntm_smoke():
-    """`(config, data, result)` of one smoke run of the NTM paper, in this process."""
-    from experiments.ntm.config import PRESETS
-    from experiments.ntm.experiment import load_data, run
-
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
-
-
-@pytest.fixture(scope="session")
-def dqn_smoke():
-    """`(config, data, result)` of one smoke run of the DQN paper, in this process."""
-    from experiments.dqn.config import PRESETS
-    from experiments.dqn.experiment import load_data, run
-
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
-
-
-@pytest.fixture(scope="session")
-def neural_style_smoke(squeezenet):
-    """`(config, data, result)` of one smoke run of the neural style paper, in this process."""
-    from experiments.neural_style.config import PRESETS
-    from experiments.neural_style.experiment import load_data, run
-
-    config = PRESETS["smoke"]
-    data = load_data(config)
-    return config, data, run(config, jax.random.key(0), data)
+for _name in ("gan", "srcnn", "vdsr", "ntm", "dqn", "neural_style"):
+    globals()[f"{_name}_smoke"] = _smoke_of(_name)

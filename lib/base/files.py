@@ -49,9 +49,11 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: no such file", 2) from None
+    except RecursionError:
+        raise UserError(f"{path} is damaged (it is nested too deep)") from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
         raise UserError(f"{path} is damaged ({error})") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged (it lacks {error})") from None
 
 

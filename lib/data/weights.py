@@ -259,7 +259,7 @@ def main(words: list[str]) -> None:
     import tyro
 
     from lib.data import recognition
-    from lib.run.cli import Folder, read_options
+    from lib.run.options import Folder, read_options
     from lib.base.files import flat
 
     @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lib.base.files import disk_errors, flat, read_json, reading, write_json
 from lib.run.options import read_options
 from lib.run.paper import PRESETS, Paper
 from lib.run.records import Segment, make_record, plain, read_record, segments_of
-from lib.run.recorder import check_segment, different
+from lib.run.recorder import check_segment, different, owner_of
 from lib.run.result import Result, load_part
 
 
@@ -53,12 +53,12 @@ def keep(paper: Paper, words: Sequence[str]) -> None:
         complete = {
             part
             for part, computed in record["parts"].items()
-            if {s for r in computed for s in r["seeds"]} <= seeds_of(paper, folders, part)
+            if {s for r in computed for s in r["seeds"]} <= seeds_of(folders, part)
         }
         results = {n: r for n, r in read_results(folders).items() if n in complete}
         for _ in draw(paper, results, paper.results, f"{name}-"):
             pass
-    write_readmes(paper.package.rsplit(".", 1)[0])
+    write_readmes(paper)
     print(f"kept as {paper.results / name}.json; READMEs rendered")
 
 
@@ -97,17 +97,22 @@ def read_run(paper: Paper, run: Path) -> tuple[dict[str, Any], list[Segment]]:
             raise ValueError(f"the preset {identity['preset']!r} is none of {', '.join(PRESETS)}")
         dict.items(identity["config"])
     segments = []
-    for folder in sorted(path for path in (run / "parts").glob("[!.]*") if path.is_dir()):
+    for folder in finished(run):
         about = read_json(folder / "result.json")
         with reading(folder / "result.json"):
-            check_segment(about)
+            check_segment(about, owner_of(identity))
             segments.append(Segment(folder.name, str(run), about, about["metrics"]))
     if not segments:
         raise UserError(f"{run} has no finished part", 2)
     return identity, segments
 
 
-def seeds_of(paper: Paper, runs: Sequence[Path], part: str) -> set[int]:
+def finished(run: Path) -> list[Path]:
+    """The folders of a run's finished parts; what begins with a dot is none."""
+    return sorted(path for path in (run / "parts").glob("[!.]*") if path.is_dir())
+
+
+def seeds_of(runs: Sequence[Path], part: str) -> set[int]:
     """The seeds of a part that these runs' folders hold."""
     files = [run / "parts" / part / "result.json" for run in runs]
     return {seed for file in files if file.exists() for seed in read_json(file)["seeds"]}
@@ -117,7 +122,7 @@ def read_results(runs: Sequence[Path]) -> dict[str, Result]:
     """The parts' results, each over the seeds of all runs, in the order of the seeds."""
     computed: dict[str, list[tuple[list[int], Result]]] = {}
     for run in runs:
-        for folder in sorted(path for path in (run / "parts").glob("[!.]*") if path.is_dir()):
+        for folder in finished(run):
             result, about = load_part(folder)
             computed.setdefault(folder.name, []).append((about["seeds"], result))
     return {name: _together(results) for name, results in computed.items()}

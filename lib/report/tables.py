@@ -104,7 +104,7 @@ def took(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def time_on_record(paper: Paper, part: str, preset: str) -> str:
-    """How long a part took in the committed record of a preset, or is expected to; "" if nobody knows."""
+    """How long a part took in the committed record of a preset, or is expected to take; "" if nobody knows."""
     records = [r for n, r in paper.records().items() if n.split("-")[0] == preset]
     for record in sorted(records, key=lambda r: len(r["overrides"])):
         if runs := record["parts"].get(part):
@@ -113,8 +113,9 @@ def time_on_record(paper: Paper, part: str, preset: str) -> str:
             many = f"{seeds} seeds" if seeds > 1 else "1 seed"
             others = [p for p in runs[0].get("together", ()) if p != part]
             beside = f" together with {', '.join(others)}" if others else ""
-            return f"{took(runs)}{beside} ({many}, {devices})"
-    return paper.parts[part].takes.get(preset, "")
+            return f"took {took(runs)}{beside} ({many}, {devices})"
+    expected = paper.parts[part].takes.get(preset)
+    return f"not run; about {expected}" if expected else ""
 
 
 def _claims(paper: Paper, name: str) -> str:
@@ -265,8 +266,8 @@ def _speed(paper: Paper, kind: str) -> str:
 
 def _own(paper: Paper, kind: str) -> str:
     """A table that only this paper has: `TABLES` of its `tables.py`, from `results/<kind>.json`."""
-    path = paper.results / f"{kind}.json"
-    return paper.module("tables").TABLES[kind](read_json(path)) if path.exists() else "Not run."
+    table, path = paper.module("tables").TABLES[kind], paper.results / f"{kind}.json"
+    return table(read_json(path)) if path.exists() else "Not run."
 
 
 def render(text: str, package: str, paper: Paper | None = None) -> str:
@@ -315,9 +316,10 @@ def readmes(package: str = "experiments") -> dict[Path, Paper | None]:
     return {top: None} | {p.folder / "README.md": p for p in papers}
 
 
-def write_readmes(package: str = "experiments") -> None:
-    """Renders every README's tables from the committed records."""
-    for path, paper in readmes(package).items():
+def write_readmes(paper: Paper) -> None:
+    """Renders the tables of every README beside `paper`, and its own, from the committed records."""
+    package = paper.package.rsplit(".", 1)[0]
+    for path, paper in (readmes(package) | {paper.folder / "README.md": paper}).items():
         if path.exists():
             text = path.read_text()
             write_atomically(path, render(text, package, paper).encode())

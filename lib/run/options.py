@@ -9,6 +9,7 @@ import importlib.util
 import io
 import math
 import re
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,9 +25,10 @@ USAGE = """{title}
   python -m {package} figures RUN
       draw the figures of what a run has finished again
   python -m {package} keep RUN... [--variant NAME]
-      merge the parts of runs of one config, or of records, into the paper's record, to be committed
+      merge the parts of runs of one config, or of records, into a record of the
+      paper's, to be committed
 {commands}
-Parts, computed in this order unless --only names some; (*): not unless asked for
+Parts, in the order of computation; those with a * only when asked for by --only
 {parts}
 Any field can be overridden; the values below are those of `{preset}`.
 """
@@ -125,19 +127,19 @@ def _usage(paper: Paper, preset: str) -> str:
     for name in paper.shown(config):
         part = paper.parts[name]
         more = sum(other.covers == part.covers for other in paper.parts.values()) > 1
-        mark = "" if part.default(config) else " (*)"
+        mark = "" if part.default(config) else " *"
         needs = f"; needs {', '.join(part.needs)}" if part.needs else ""
         each = ", and others likewise" if more and not part.default(config) else ""
-        lines.append(f"  {name}{mark}{each}\n      {part.covers}{needs}")
-        if took := time_on_record(paper, name, preset):
-            lines[-1] += f"; took {took}"
+        time = time_on_record(paper, name, preset)
+        words = part.covers + needs + (f"; {time}" if time else "")
+        lines += [f"  {name}{mark}{each}", textwrap.indent(textwrap.fill(words, 72), " " * 6)]
     commands = "".join(f"  python -m {paper.package} {c}\n" for c in paper.commands.values())
     return USAGE.format(
         title=paper.title,
         package=paper.package,
         preset=preset,
         commands=commands,
-        parts="\n".join(lines) + "\n",
+        parts="\n".join(lines),
     )
 
 

@@ -65,7 +65,7 @@ class Recorder(Watch):
         self._identity, self._about = identity, about
         self._compiling, self._stop = compiling, stop or Stop()
         self._every, self._saved_at, self._chunk_at = checkpoint_seconds, 0.0, 0.0
-        self._owner = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._owner = owner_of(identity)
         self._checkpoints: dict[str, Checkpoints] = {}
         self._last_good: dict[str, int] = {}
         self._history: dict[str, list[Row]] = {}
@@ -85,9 +85,7 @@ class Recorder(Watch):
         try:
             result, about = load_part(folder)
             with reading(folder / "result.json"):
-                check_segment(about)
-                if about["owner"] != self._owner:
-                    raise ValueError("another run's")
+                check_segment(about, self._owner)
             return result
         except UserError as error:
             names = (folder.with_name(f".damaged-{part}.{i}") for i in itertools.count())
@@ -225,10 +223,16 @@ class Recorder(Watch):
             self._save_clock()
 
 
-def check_segment(about: Mapping[str, Any]) -> None:
-    """Raises KeyError, TypeError or ValueError if what a part's `result.json` says is not whole."""
+def owner_of(identity: dict[str, Any]) -> str:
+    """What marks the checkpoints and parts of one run, wherever its folder is."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def check_segment(about: Mapping[str, Any], owner: str) -> None:
+    """Raises KeyError, TypeError or ValueError if a part's `result.json` is not whole, or another run's."""
     check_about(about)
-    (about["part"], about["owner"])
+    if about["owner"] != owner:
+        raise ValueError("another run's")
     for name, metric in about["metrics"].items():
         check_metric(name, metric, len(about["seeds"]))
 
@@ -269,7 +273,11 @@ def different(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None
 def _read_rows(path: Path) -> dict[str, list[Row]]:
     """Rows by training, up to the first that is torn: a kill may leave such a last line."""
     history: dict[str, list[Row]] = {}
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+    text = ""
+    if path.exists():
+        with reading(path):
+            text = path.read_text(errors="replace")
+    for line in text.splitlines():
         try:
             row = json.loads(line)
             history.setdefault(row["training"], []).append(row)

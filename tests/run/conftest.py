@@ -94,18 +94,49 @@ def state(folder, training):
     return {name: np.asarray(leaf) for name, leaf in leaves.items()}
 
 
-def assert_same_run(ours, theirs):
-    """Bitwise: metrics, results, arrays, and both trainings' last checkpoints."""
-    assert (ours / "metrics.jsonl").read_bytes() == (theirs / "metrics.jsonl").read_bytes()
-    records = [json.loads((run / "result.json").read_text()) for run in (ours, theirs)]
-    for key in ("config", "seeds", "data", "metrics", "claims"):
+def parts(folder):
+    """Names of the finished parts."""
+    return sorted(path.name for path in (folder / "parts").glob("[!.]*"))
+
+
+def assert_same_part(ours, theirs, part):
+    """Bitwise: the numbers, history, arrays and weights of one part."""
+    mine, other = (run / "parts" / part for run in (ours, theirs))
+    records = [json.loads((folder / "result.json").read_text()) for folder in (mine, other)]
+    for key in ("part", "owner", "seeds", "data", "metrics", "bounds"):
         assert records[0][key] == records[1][key], key
-    pairs = [[np.load(run / "arrays.npz") for run in (ours, theirs)]]
+    assert (mine / "history.jsonl").read_bytes() == (other / "history.jsonl").read_bytes()
+    files = sorted(path.name for path in mine.glob("weights-*"))
+    assert files == sorted(path.name for path in other.glob("weights-*"))
+    for name in files:
+        assert (mine / name).read_bytes() == (other / name).read_bytes()
+    assert_same_arrays(*(np.load(folder / "arrays.npz") for folder in (mine, other)))
+
+
+def assert_same_arrays(mine, other):
+    assert sorted(mine) == sorted(other)
+    for name in mine:
+        assert mine[name].dtype == other[name].dtype
+        assert mine[name].tobytes() == other[name].tobytes(), name
+
+
+def rows_by_training(folder):
+    """The lines of metrics.jsonl; which training comes first depends on the order of the parts."""
+    rows = {}
+    for line in (folder / "metrics.jsonl").read_bytes().splitlines():
+        rows.setdefault(json.loads(line)["training"], []).append(line)
+    return rows
+
+
+def assert_same_run(ours, theirs):
+    """Bitwise: metrics, results, all parts, and both trainings' last checkpoints."""
+    assert rows_by_training(ours) == rows_by_training(theirs)
+    records = [json.loads((run / "result.json").read_text()) for run in (ours, theirs)]
+    for key in ("config", "seeds", "metrics", "claims"):
+        assert records[0][key] == records[1][key], key
+    assert parts(ours) == parts(theirs) == ["adam", "momentum", "points"]
+    for part in parts(ours):
+        assert_same_part(ours, theirs, part)
     for training in ("adam", "momentum"):
         assert steps(ours, training)[-1] == steps(theirs, training)[-1]
-        pairs.append([state(run, training) for run in (ours, theirs)])
-    for mine, other in pairs:
-        assert sorted(mine) == sorted(other) and len(mine) > 3
-        for name in mine:
-            assert mine[name].dtype == other[name].dtype
-            assert mine[name].tobytes() == other[name].tobytes(), name
+        assert_same_arrays(*(state(run, training) for run in (ours, theirs)))

@@ -35,6 +35,9 @@ REFUSED = [
     (("smoke", "--device", "abacus"), "'--device'"),
     (("smoke", "--tensorboard"), "--tensorboard needs one more package: pip install tensorboardX"),
     (("smoke", "--weights-dir", "x"), "--weights-dir: this paper has no pretrained networks"),
+    (("smoke", "--minutes", "0"), "--minutes must be above 0, not 0"),
+    (("smoke", "--minutes", "nan"), "--minutes must be above 0, not nan"),
+    (("smoke", "--only", "adam", "adma"), "no part 'adma'; there are adam, momentum, points"),
     (("smoke", "--resume"), "config.json: no such file"),
 ]
 
@@ -74,7 +77,7 @@ def test_a_data_folder_that_is_not_there_is_refused(run, tmp_path):
 def test_a_paper_with_pretrained_networks_is_told_their_folder(run, tmp_path, monkeypatch):
     asked = []
 
-    def load_data(config, data_dir, weights_dir):
+    def load_data(config, data_dir, weights_dir, only):
         asked.append((data_dir, weights_dir))
         raise UserError("that is enough", 3)
 
@@ -107,8 +110,13 @@ def test_a_folder_that_cannot_be_made_is_refused(below, run, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("command", ["figures", "keep"])
-@pytest.mark.parametrize("words", [(), ("--help",), ("a", "b", "c"), ("a", "-b")])
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        *[("figures", words) for words in ((), ("--help",), ("a", "b"), ("-b",))],
+        *[("keep", words) for words in ((), ("--help",), ("--variant", "x"))],
+    ],
+)
 def test_how_figures_and_keep_are_used(command, words, run):
     ended = run(command, *words)
     assert ended.code == 2 and f"usage: python -m papers.toy {command} RUN" in ended.err
@@ -120,23 +128,26 @@ def test_a_folder_that_is_no_run(command, run, tmp_path):
     for place in (tmp_path, tmp_path / "missing", tmp_path / "file"):
         ended = run(command, place)
         assert ended.code == 2
-        assert ended.err == f"toy: {place / 'result.json'}: no such file\n"
-    (tmp_path / "result.json").write_text('{"paper": "gan"}')
+        assert ended.err == f"toy: {place / 'config.json'}: no such file\n"
+    (tmp_path / "config.json").write_text('{"paper": "gan"}')
     ended = run(command, tmp_path)
     assert ended.code == 2 and "is a run of gan, not of toy" in ended.err
 
 
 DAMAGED = [
-    ("result.json", b'{"paper": "toy", "metr'),
-    ("result.json", b"[]"),
-    ("result.json", b"{}"),
-    ("result.json", b'{"paper": "toy"}'),
-    ("metrics.jsonl", b'{"training"'),
-    ("metrics.jsonl", b"7\n"),
-    ("metrics.jsonl", None),
-    ("arrays.npz", b"PK\3\4 and no more"),
-    ("arrays.npz", b""),
-    ("arrays.npz", None),
+    ("config.json", b'{"paper": "toy", "metr'),
+    ("config.json", b"[]"),
+    ("config.json", b"null"),
+    ("config.json", b'"toy"'),
+    ("config.json", b"{}"),
+    ("parts/adam/result.json", b"[]"),
+    ("parts/adam/result.json", b"{}"),
+    ("parts/adam/history.jsonl", b'["training"'),
+    ("parts/adam/history.jsonl", b"7\n"),
+    ("parts/adam/history.jsonl", None),
+    ("parts/adam/arrays.npz", b"PK\3\4 and no more"),
+    ("parts/adam/arrays.npz", b""),
+    ("parts/adam/arrays.npz", None),
 ]
 
 
@@ -146,21 +157,38 @@ def test_a_damaged_result_is_named(name, content, whole, run, tmp_path):
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
-    for command in ("figures", "keep") if name == "result.json" else ("figures",):
+    for command in ("figures", "keep") if name.endswith("result.json") else ("figures",):
         ended = run(command, folder)
         assert ended.code != 0 and len(ended.err.splitlines()) == 1
         assert str(folder / name) in ended.err
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '"words"', "{}", "[" * 100_000])
+def test_a_run_with_a_damaged_config_is_not_resumed(content, whole, run, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    (folder / "config.json").write_text(content)
+    ended = run("smoke", "--seeds", 2, "--out", folder, "--resume")
+    assert ended.code != 0 and str(folder) in ended.err and len(ended.err.splitlines()) == 1
+
+
+def test_a_metrics_file_that_is_a_folder(whole, run, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    (folder / "metrics.jsonl").unlink()
+    (folder / "metrics.jsonl").mkdir()
+    ended = run("smoke", "--seeds", 2, "--out", folder, "--resume")
+    assert ended.code != 0 and "metrics.jsonl" in ended.err and len(ended.err.splitlines()) == 1
+
+
 def test_arrays_with_flipped_bits_are_named(whole, run, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
-    content = (folder / "arrays.npz").read_bytes()
+    arrays = folder / "parts" / "adam" / "arrays.npz"
+    content = arrays.read_bytes()
     for start in range(0, len(content), len(content) // 7):
         damaged = bytearray(content)
         damaged[start : start + 20] = b"\xaa" * len(damaged[start : start + 20])
-        (folder / "arrays.npz").write_bytes(damaged)
+        arrays.write_bytes(damaged)
         ended = run("figures", folder)
-        assert ended.code == 0 or f"{folder / 'arrays.npz'} is damaged" in ended.err
+        assert ended.code == 0 or f"{arrays} is damaged" in ended.err
 
 
 def test_help_shows_each_field_with_its_words_within_80_columns(run, monkeypatch):
@@ -172,6 +200,10 @@ def test_help_shows_each_field_with_its_words_within_80_columns(run, monkeypatch
         "A line through points",
         "python -m papers.toy [smoke|laptop|paper] [options]",
         "python -m papers.toy figures RUN",
+        "adam Section 1",
+        "momentum Table 1; needs adam",
+        "--only PART ...",
+        "--minutes MINUTES Leave within so many minutes",
         "the values below are those of `smoke`",
         "--steps INT Updates by Adam. (default: 40)",
         "--tuning.steps INT Updates by momentum. (default: 40)",

@@ -1,4 +1,4 @@
-"""Ctrl-C saves and says how to continue; twice, it leaves at once."""
+"""Ctrl-C, SIGTERM, SIGHUP and --minutes save and say how to continue; twice, they leave at once."""
 
 import os
 import shlex
@@ -6,7 +6,11 @@ import shutil
 import signal
 import time
 
-from conftest import TWO_SEEDS, assert_same_run, until
+import pytest
+from conftest import TWO_SEEDS, assert_same_run, parts, until
+
+from lib.run import recorder
+from lib.run.signals import WORDS
 
 
 def continuation(said):
@@ -17,21 +21,92 @@ def continuation(said):
     return words
 
 
-def test_an_interrupted_training_is_saved_and_its_message_continues_it(spawn, run, tmp_path):
+@pytest.mark.parametrize(
+    "number, code, word",
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "hung up"),
+    ],
+)
+def test_an_interrupted_training_is_saved_and_its_message_continues_it(
+    number, code, word, spawn, run, tmp_path
+):
     folder, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
     words = ("smoke", "--steps", 100)
     # A cache of its own: the signal arrives while the first chunk is compiled.
     process = spawn(*words, "--out", folder, XDG_CACHE_HOME=str(tmp_path / "cache"))
     until(lambda: "adam:" in process.said())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(number)
+    assert process.wait(60) == code
     said = process.said()
     assert "Ctrl-C again to leave at once" in said and "Traceback" not in said
-    assert "interrupted; adam is saved at step " in said
+    assert f"{word}; adam is saved at step " in said
     again = spawn(command=continuation(said))
     assert again.wait(60) == 0, again.said()
     assert run(*words, "--out", undisturbed).code == 0
     assert_same_run(folder, undisturbed)
+
+
+def test_a_run_leaves_in_time_and_goes_on(run, tmp_path, monkeypatch):
+    """The clock jumps: the time is up in the middle of the first training."""
+    clock, real = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + clock[0])
+    chunks = []
+    chunk = recorder.Recorder.chunk
+
+    def counted(self, *words, **more):
+        chunks.append(words[:2])
+        clock[0] += 60.0 * (len(chunks) == 3)
+        chunk(self, *words, **more)
+
+    monkeypatch.setattr(recorder.Recorder, "chunk", counted)
+    words = ("smoke", "--minutes", 1, "--out", tmp_path / "run")
+    ended = run(*words)
+    assert ended.code == 75 and len(chunks) == 3, ended.err
+    assert "toy: the time is up; adam is saved at step 15. Continue: " in ended.err
+    monkeypatch.undo()
+    again = continuation(ended.err)
+    assert run(*again[2:]).code == 0
+    assert run("smoke", "--out", tmp_path / "undisturbed").code == 0
+    assert_same_run(tmp_path / "run", tmp_path / "undisturbed")
+
+
+def test_a_chunk_that_would_not_end_in_time_is_not_begun(run, tmp_path, monkeypatch):
+    real, slow = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + slow[0])
+    chunk = recorder.Recorder.chunk
+
+    def long(self, *words, **more):
+        slow[0] += 25.0
+        chunk(self, *words, **more)
+
+    monkeypatch.setattr(recorder.Recorder, "chunk", long)
+    ended = run("smoke", "--minutes", 1, "--out", tmp_path / "run")
+    assert ended.code == 75 and "adam is saved at step 10" in ended.err
+
+
+def test_no_part_is_begun_when_the_time_is_up(run, tmp_path, monkeypatch):
+    real, late = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
+    ends = recorder.Recorder.part_ends
+
+    def late_then(self, *words):
+        ends(self, *words)
+        late[0] = 600.0
+
+    monkeypatch.setattr(recorder.Recorder, "part_ends", late_then)
+    ended = run("smoke", "--minutes", 5, "--out", tmp_path / "run")
+    assert ended.code == 75 and "the time is up; momentum is not begun. Continue" in ended.err
+    assert parts(tmp_path / "run") == ["adam"]
+
+
+def test_the_time_may_be_up_during_an_evaluation(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("papers.toy.experiment.wait", lambda rounds: time.sleep(30))
+    began = time.monotonic()
+    ended = run("smoke", "--minutes", 0.15, "--out", tmp_path / "run")
+    assert ended.code == 75 and time.monotonic() - began < 20
+    assert "the time is up" in ended.err and "Continue: " in ended.err
 
 
 def test_a_second_interrupt_leaves_at_once_although_xla_is_busy(spawn, tmp_path):
@@ -66,7 +141,7 @@ def test_an_interrupt_during_the_evaluation(run, whole, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_before_the_run_begins_writes_nothing(run, tmp_path, monkeypatch):
-    def interrupted(config, data_dir):
+    def interrupted(config, data_dir, only):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("papers.toy.experiment.load_data", interrupted)
@@ -86,6 +161,8 @@ def test_an_interrupt_while_figures_are_drawn(run, whole, tmp_path, monkeypatch)
 
 
 def test_handlers_are_as_before_when_a_run_has_ended(run, tmp_path):
-    assert run("smoke", "--out", tmp_path / "run").code == 0
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = {number: signal.getsignal(number) for number in WORDS}
+    assert run("smoke", "--out", tmp_path / "run", "--minutes", 9).code == 0
+    assert {number: signal.getsignal(number) for number in WORDS} == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.set_wakeup_fd(-1) == -1

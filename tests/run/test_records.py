@@ -3,10 +3,15 @@
 import json
 import shutil
 import sys
+import time
 import types
 
 import pytest
 from conftest import TWO_SEEDS
+from papers.toy import experiment
+
+from lib.report.tables import setting
+from lib.run.result import Result
 
 
 def record(folder):
@@ -15,22 +20,33 @@ def record(folder):
 
 def test_the_record_follows_the_schema(whole):
     made = record(whole)
-    assert set(made) == {
-        "paper", "preset", "config", "seeds", "data", "metrics", "claims", "device", "versions",
-        "seconds", "command",
-    }  # fmt: skip
+    assert list(made) == [
+        "paper", "preset", "config", "overrides", "seeds", "parts", "metrics", "claims",
+    ]  # fmt: skip
     assert (made["paper"], made["preset"], made["seeds"]) == ("toy", "smoke", [0, 1])
-    assert made["config"]["tuning"] == {"steps": 40}
-    assert set(made["data"][0]) == {"name", "split", "fingerprint", "real"}
-    assert all(set(m) == {"mean", "std", "per_seed"} for m in made["metrics"].values())
+    assert made["config"]["tuning"] == {"steps": 40} and made["overrides"] == {}
+    assert list(made["parts"]) == ["adam", "momentum", "points"]
+    for runs in made["parts"].values():
+        (part,) = runs
+        assert set(part) == {
+            "seeds", "device", "versions", "date", "seconds", "command", "data", "bounds",
+        }  # fmt: skip
+        assert part["seeds"] == [0, 1] and set(part["data"][0]) == {
+            "name", "split", "fingerprint", "real",
+        }  # fmt: skip
+        assert set(part["seconds"]) == {"compile", "run"} and min(part["seconds"].values()) >= 0
+        assert {"jax", "flax", "python"} <= set(part["versions"])
+        assert part["command"] == f"python -m papers.toy {' '.join(TWO_SEEDS)} --out {whole}"
+    assert made["parts"]["momentum"][0]["bounds"] == {"fits": "at most 10", "real": "at most 10"}
+    assert set(made["metrics"]["loss"]) == {"part", "mean", "std", "per_seed"}
+    assert made["metrics"]["points_there"] == {"part": "points", "value": 64.0}
     for claim in made["claims"]:
         assert set(claim) == {
-            "id", "where", "statement", "paper", "ours", "std", "n", "unit", "holds", "why",
+            "id", "part", "kind", "where", "statement", "paper", "unit", "ours", "std", "n",
+            "verdict", "why", "bound", "moved",
         }  # fmt: skip
-    assert [claim["holds"] for claim in made["claims"]] == [True, None]
-    assert set(made["seconds"]) == {"compile", "run"} and min(made["seconds"].values()) >= 0
-    assert {"jax", "flax", "python"} <= set(made["versions"])
-    assert made["command"] == f"python -m papers.toy {' '.join(TWO_SEEDS)} --out {whole}"
+    verdicts = {claim["id"]: claim["verdict"] for claim in made["claims"]}
+    assert verdicts == {"fits": "holds", "real": None, "adam-fits": "holds", "many": "holds"}
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -56,7 +72,7 @@ def test_the_first_line_says_where_and_what(run, tmp_path):
 def test_figures_are_drawn_again_byte_for_byte(whole, run, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    assert set(drawn) == {"curve.png"}
+    assert set(drawn) == {"curve.png", "both.png"}
     shutil.rmtree(folder / "figures")
     assert run("figures", folder).code == 0
     assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == drawn
@@ -65,20 +81,42 @@ def test_figures_are_drawn_again_byte_for_byte(whole, run, tmp_path):
 def test_a_metric_that_is_not_a_number_is_recorded_as_a_claim_that_fails(
     run, tmp_path, monkeypatch
 ):
-    from papers.toy import experiment
+    def badly(*arguments):
+        return Result({"loss_adam": [0.1, float("nan")]}, history={"adam": []})
 
-    def run_badly(*arguments):
-        return experiment.Result({"loss": [0.1, float("nan")]}, history={"adam": []})
-
-    monkeypatch.setattr(experiment, "run", run_badly)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "metrics.jsonl").touch()
+    monkeypatch.setitem(experiment.PARTS, "adam", badly)
     monkeypatch.setattr("papers.toy.figures.FIGURES", {})
-    ended = run("smoke", "--seeds", 2, "--out", tmp_path / "run")
+    ended = run("smoke", "--seeds", 2, "--only", "adam", "--out", tmp_path / "run")
     assert ended.code == 0
     made = record(tmp_path / "run")
-    assert made["metrics"]["loss"] == {"mean": None, "std": None, "per_seed": [0.1, None]}
-    assert made["claims"][0]["holds"] is False and "finite" in ended.out
+    assert made["metrics"]["loss_adam"] == {
+        "part": "adam", "mean": None, "std": None, "per_seed": [0.1, "nan"],
+    }  # fmt: skip
+    assert made["claims"][0]["verdict"] == "fails" and "finite" in ended.out
+
+
+def test_what_is_overridden_is_shown(run, tmp_path):
+    ended = run("smoke", "--steps", 20, "--only", "points", "--out", tmp_path / "run")
+    assert ended.code == 0
+    assert record(tmp_path / "run")["overrides"] == {"steps": [20, 40]}
+    assert setting(record(tmp_path / "run")) == "smoke, steps 20 of 40"
+
+
+def test_times_add_up_over_resumes(run, tmp_path, monkeypatch):
+    waits = []
+
+    def slow(rounds):
+        waits.append(rounds)
+        time.sleep(0.3)
+        if len(waits) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "wait", slow)
+    words = ("smoke", "--only", "momentum", "--out", tmp_path / "run")
+    assert run(*words).code == 130
+    assert run(*words, "--resume").code == 0
+    (made,) = record(tmp_path / "run")["parts"]["momentum"]
+    assert len(waits) == 2 and 0.6 < sum(made["seconds"].values()) < 60
 
 
 def test_tensorboard_gets_each_metric(run, tmp_path, monkeypatch):
@@ -100,18 +138,3 @@ def test_tensorboard_gets_each_metric(run, tmp_path, monkeypatch):
     assert said[1] == ("adam/loss", row["loss"][0], 10)
 
 
-def test_a_kept_record_is_judged_anew_and_rendered(whole, spawn, tmp_path):
-    from conftest import HERE
-
-    papers = shutil.copytree(HERE / "papers", tmp_path / "papers")
-    readme = papers / "toy" / "README.md"
-    readme.write_text("<!-- begin claims smoke -->\n<!-- end -->\n")
-    process = spawn("keep", whole, "wide", PYTHONPATH=f"{tmp_path}:{HERE.parent.parent}")
-    assert process.wait() == 0, process.said()
-    kept = papers / "toy" / "results"
-    assert {path.name for path in kept.iterdir()} == {"smoke-wide.json", "smoke-wide-curve.png"}
-    assert json.loads((kept / "smoke-wide.json").read_text())["claims"] == record(whole)["claims"]
-    assert "not run" in readme.read_text()  # `smoke` itself was not kept
-    process = spawn("keep", whole, PYTHONPATH=f"{tmp_path}:{HERE.parent.parent}")
-    assert process.wait() == 0, process.said()
-    assert "yes (at most 10)" in readme.read_text()

@@ -1,13 +1,21 @@
 """Tables: how numbers are written, markers filled, and what is committed."""
 
-import json
+import dataclasses
 import math
 
 import pytest
 
-from lib.run.claims import judge
-from lib.run.paper import all_papers, load_paper
-from lib.report.tables import claims_markdown, claims_text, number, ours, readmes, render
+from lib.base.errors import UserError
+from lib.report.tables import (
+    claims_markdown,
+    claims_text,
+    number,
+    ours,
+    render,
+    time_on_record,
+)
+from lib.run.claims import KINDS
+from lib.run.paper import load_paper
 
 
 @pytest.mark.parametrize(
@@ -31,15 +39,42 @@ def test_numbers(value, text):
 
 
 def row(**changes):
-    base = {"id": "a", "where": "Table 1", "statement": "It works", "paper": "225 ± 2"}
-    base |= {"ours": 220.0, "std": 3.0, "n": 4, "unit": "nats", "holds": True, "why": "at least 3"}
+    base = {"id": "a", "kind": "result", "where": "Table 1", "statement": "It works"}
+    base |= {"paper": "225 ± 2", "ours": 220.0, "std": 3.0, "n": 4, "unit": "nats"}
+    base |= {"verdict": "holds", "why": "at least 3", "bound": "at least 3", "moved": []}
     return base | changes
+
+
+def made(rows=(), preset="smoke", part="momentum", **changes):
+    """A record of one part."""
+    run = {"seeds": [0], "device": "cpu", "date": "2026-01-02", "command": "c", "bounds": {}}
+    run |= {"seconds": {"compile": 1.0, "run": 179.0}, "data": [], "versions": {}}
+    base = {"paper": "toy", "preset": preset, "config": {}, "overrides": {}, "seeds": [0]}
+    base |= {"parts": {part: [run]}, "metrics": {}, "claims": list(rows)}
+    return base | changes
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """`kept(name=record, ...)`: what the toy's records are; `-` is written as two underscores."""
+
+    def kept(**records):
+        records = {name.replace("__", "-"): record for name, record in records.items()}
+        monkeypatch.setattr(type(load_paper("papers.toy")), "records", lambda self: records)
+
+    kept()
+    return kept
+
+
+def rendered(marker):
+    text = render(f"<!-- begin {marker} -->\n<!-- end -->", "papers", load_paper("papers.toy"))
+    return text.partition("\n")[2].rpartition("\n")[0]
 
 
 def test_our_number_in_a_table():
     assert ours(row()) == "220.0 ± 3.000 nats (n = 4)"
     assert ours(row(std=None, unit="", n=1)) == "220.0 (n = 1)"
-    assert ours(row(ours=None, why="not run")) == "not run"
+    assert ours(row(std=None, n=0)) == "220.0 nats"
     assert ours(row(ours=None, why="needs mnist")) == "–"
 
 
@@ -56,13 +91,15 @@ def test_a_median_shows_the_range():
 
 
 def test_a_table_in_markdown():
-    lines = claims_markdown([row(), row(holds=False, why="too short"), row(holds=None, why="")])
-    lines = lines.splitlines()
+    rows = [row(), row(verdict="fails", why="too short"), row(verdict=None, why="")]
+    rows += [row(verdict="undecided", why="x", moved=["at least 0"])]
+    lines = claims_markdown(rows).splitlines()
     assert lines[0] == "| claim | where | paper | ours ± std | holds? |"
     cells = "| It works | Table 1 | 225 ± 2 | 220.0 ± 3.000 nats (n = 4) |"
     assert lines[2] == f"{cells} yes (at least 3) |"
     assert lines[3] == f"{cells} **no** (too short) |"
     assert lines[4] == f"{cells} – |"
+    assert lines[5] == f"{cells} undecided (x; bound moved after the run, from at least 0) |"
 
 
 def test_a_table_in_the_terminal():
@@ -72,6 +109,8 @@ def test_a_table_in_the_terminal():
 
 
 TEXT = """# Title
+<!-- begin main toy -->
+<!-- end -->
 <!-- begin claims toy smoke -->
 stale
 <!-- end -->
@@ -83,108 +122,139 @@ between
 """
 
 
-def test_rendering_fills_the_markers_and_only_them_and_twice_is_once():
+def test_rendering_fills_the_markers_and_only_them_and_twice_is_once(kept):
     once = render(TEXT, "papers")
     assert "stale" not in once and once.startswith("# Title\n") and "\nbetween\n" in once
-    assert "| The net fits its points | section 1 | 0 | not run |" in once
+    assert "- Table 1: not run; nobody knows how long: `python -m papers.toy smoke" in once
     assert "experiments/toy/README.md" in once and "Not run." in once
     assert render(once, "papers") == once
     own = render(TEXT.replace(" toy", ""), "papers", load_paper("papers.toy"))
-    assert "| The net fits its points | section 1 | 0 | not run |" in own
+    assert "- Table 1: not run" in own
 
 
-def test_seconds_of_a_resumed_run_are_not_called_the_whole(monkeypatch):
+@pytest.mark.parametrize(
+    "marker",
+    ["claims", "claims smok", "claims smoke-nope", "claims tyo smoke", "main tyo", "nope", "speeed"],
+)
+def test_a_marker_that_names_nothing_is_named(marker, kept):
+    for paper in (None, load_paper("papers.toy")):
+        with pytest.raises(UserError, match=f"README.md: the marker '{marker}' names nothing"):
+            render(f"<!-- begin {marker} -->\n<!-- end -->", "papers", paper)
+
+
+def test_kinds_stand_apart_and_what_is_no_result_folded(kept):
+    rows = [row(id=kind, statement=kind, kind=kind) for kind in KINDS]
+    kept(smoke=made(rows))
+    text = rendered("claims smoke")
+    open_, folded = text.split("<details>")
+    assert "| result | where |" in open_ and "| mechanism | where |" in open_
+    for kind in KINDS:
+        assert f"| {kind} | Table 1 |" in (open_ if kind in ("result", "mechanism") else folded)
+    assert folded.index("</summary>") < folded.index("| pipeline |") < folded.index("</details>")
+
+
+def test_what_is_not_run_is_a_line_a_group_and_no_row(kept):
     paper = load_paper("papers.toy")
-    made = {"seeds": [0], "data": [], "device": "cpu", "seconds": {"compile": 1, "run": 179}}
-    made |= {"command": "c", "claims": []}
-    text = "<!-- begin claims smoke -->\n<!-- end -->"
-    monkeypatch.setattr(type(paper), "records", lambda self: {"smoke": made})
-    assert "3 min in all" in render(text, "papers", paper)
-    made["resumed"] = True
-    assert "3 min since it was last resumed" in render(text, "papers", paper)
+    text = rendered("claims paper")
+    line = "- Section 1: not run; about 1 s on a H100: `python -m papers.toy paper --only adam`"
+    assert text == line  # momentum and points decide nothing in `paper`
+    kept(smoke=made([row()]), smoke__more=made([row()], part="points"))
+    lines = [line for line in rendered("claims smoke").splitlines() if "not run" in line]
+    assert len(lines) == 1 and lines[0].startswith("- Section 1: not run; nobody knows how long")
+    assert "not run" not in rendered("claims smoke-more")
+    same = {n: dataclasses.replace(p, covers="Tables") for n, p in paper.parts.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("papers.toy.config.PARTS", same)
+        kept()
+        assert rendered("claims smoke") == (
+            "- Tables: not run; nobody knows how long: "
+            "`python -m papers.toy smoke --only adam momentum points`"
+        )
 
 
-def test_a_table_leaves_out_claims_about_other_data_and_a_variants_what_it_is_not_for(monkeypatch):
+def test_what_a_record_is_of_is_said_below_its_table(kept):
+    record = made([row()], overrides={"steps": [20, 40]})
+    (run,) = record["parts"]["momentum"]
+    run["data"] = [{"name": "points", "split": "all", "real": True}]
+    record["parts"]["momentum"].append(dict(run, seeds=[3, 4], device="gpu"))
+    record["parts"]["points"] = [dict(run, together=["points", "adam"])]
+    record["parts"]["adam"] = [dict(run, together=["points", "adam"])]
+    kept(smoke=record)
+    assert (
+        "`smoke, steps 20 of 40`; points `all`; seeds 0, 3, 4 on cpu, 2026-01-02 and gpu, "
+        "2026-01-02: momentum 6 min; seed 0 on cpu, 2026-01-02: points, adam 3 min. "
+        "[Record](results/smoke.json)."
+    ) in rendered("claims smoke")
+    run["seconds"] = {}
+    assert "(time not kept)" in rendered("claims smoke")
+
+
+def test_times_on_record_are_those_of_the_preset(kept):
     paper = load_paper("papers.toy")
+    kept(laptop=made(preset="laptop"), smoke__odd=made(overrides={"steps": [1, 2]}))
+    assert time_on_record(paper, "momentum", "laptop") == "took 3 min (1 seed, cpu)"
+    assert time_on_record(paper, "momentum", "paper") == ""
+    assert time_on_record(paper, "adam", "paper") == "not run; about 1 s on a H100"
+
+
+def test_a_table_leaves_out_claims_about_other_data_and_a_variants_what_it_is_not_for(kept):
     whys = {"kept": "at least 3", "other": "needs mnist", "later": "decided by paper"}
-    whys |= {"absent": "not run"}
     rows = [row(statement=name, id=name, why=why) for name, why in whys.items()]
-    made = {"seeds": [0], "data": [], "device": "cpu", "seconds": {"compile": 1, "run": 1}}
-    made |= {"command": "c", "claims": rows}
-    half = [row(statement="theirs", id="theirs", why="at least 3")]
-    records = {
-        "smoke": {**made, "claims": [*rows, row(statement="theirs", id="theirs", why="not run")]}
-    }
-    records["smoke-half"] = {**made, "claims": rows + half}
-    monkeypatch.setattr(type(paper), "records", lambda self: records)
+    kept(smoke=made(rows), smoke__half=made(rows))
 
     def statements(name):
-        text = render(f"<!-- begin claims {name} -->\n<!-- end -->", "papers", paper)
-        return {statement for statement in (*whys, "theirs") if f"| {statement} |" in text}
+        return {statement for statement in whys if f"| {statement} |" in rendered(f"claims {name}")}
 
-    assert statements("smoke") == {"kept", "later", "absent"}
-    assert statements("smoke-half") == {"kept", "theirs"}
-
-
-def test_a_claim_holds_in_the_list_of_papers_if_it_does_in_every_record_that_decides_it(
-    monkeypatch,
-):
-    def made(**verdicts):
-        return {"claims": [row(id=name, holds=holds) for name, holds in verdicts.items()]}
-
-    records = {"laptop": made(a=True, b=True, c=None), "laptop-more": made(b=False, c=True)}
-    monkeypatch.setattr(type(load_paper("papers.toy")), "records", lambda self: records)
-    text = render("<!-- begin papers -->\n<!-- end -->", "papers")
-    assert "| 2 of 3 | not run |" in text
+    assert statements("smoke") == {"kept", "later"}
+    assert statements("smoke-half") == {"kept"}
 
 
-def test_time_to_quality(tmp_path, monkeypatch):
-    paper = load_paper("papers.toy")
-    monkeypatch.setattr(type(paper), "results", tmp_path)
-    text = "<!-- begin quality -->\n<!-- end -->"
-    assert "Not run." in render(text, "papers", paper)
-    found = {"what": "dB", "levels": [31.5, 32.5], "device": "cpu", "versions": "v", "command": "c"}
-    found["seconds"] = {"ours": [12.0, 60.0], "PyTorch": [99.5, None]}
-    found["curves"] = {"ours": [[60.0, 32.6]], "PyTorch": [[99.5, 31.6], [240.0, 31.9]]}
-    (tmp_path / "time_to_quality.json").write_text(json.dumps(found))
-    lines = render(text, "papers", paper).splitlines()
-    assert lines[1] == "| dB | ours, s | PyTorch, s |"
-    assert lines[3:5] == ["| 31.5 | 12.00 | 99.50 |", "| 32.5 | 60.00 | not in 240.0 |"]
+def test_the_first_table_has_the_headlines_from_the_record_that_decides_them(kept):
+    heading = "| | paper | ours ± std | setting | holds? |\n|---|---|---|---|---|\n"
+    assert rendered("main") == f"{heading}| a net fits its points | 0 | – | not run | – |"
+    laptop = made([row(id="fits", ours=1.0)], preset="laptop")
+    paper = made([row(id="fits", ours=2.0, verdict="fails")], preset="paper")
+    shown = made([row(id="fits", ours=3.0, verdict=None)], preset="paper")
+    kept(laptop=laptop, paper=shown)
+    assert "| 1.000 ± 3.000 nats (n = 4) | laptop | yes |" in rendered("main")
+    kept(laptop=laptop, paper=paper)
+    assert "| 2.000 ± 3.000 nats (n = 4) | paper | **no** |" in rendered("main")
+    paper["overrides"] = {"steps": [100, 1000]}
+    kept(laptop=laptop, paper=paper)
+    assert "| paper, steps 100 of 1000 | **no** |" in rendered("main")
 
 
-def test_time_to_solve(tmp_path, monkeypatch):
-    paper = load_paper("papers.toy")
-    monkeypatch.setattr(type(paper), "results", tmp_path)
-    text = "<!-- begin solve -->\n<!-- end -->"
-    assert "Not run." in render(text, "papers", paper)
-    rows = [{"seed": 0, "seconds": 7.5, "sequences": 4000}]
-    rows += [{"seed": 1, "seconds": None, "sequences": 9000}]
-    found = {"what": "no wrong bit", "cap": 60.0, "rows": rows, "solved": 1, "median": 7.5}
-    found["peer"] = {"name": "peer", "seconds": 675, "sequences": 13_500, "why": "elsewhere"}
-    found |= {"device": "cpu", "versions": "v", "command": "c"}
-    (tmp_path / "time_to_solve.json").write_text(json.dumps(found))
-    table = render(text, "papers", paper)
-    assert "| 0 | 7.500 | 4000 |" in table and "| 1 | not in 60.00 | 9000 |" in table
-    assert "1 of 2 seeds, in 7.500 s (median)" in table and "675 s, 13500 sequences" in table
+def test_the_list_of_papers_counts_results_of_presets_as_they_are(kept):
+    def verdicts(preset="laptop", kind="result", overrides=(), **rows):
+        rows = [row(id=name, kind=kind, verdict=v) for name, v in rows.items()]
+        return made(rows, preset=preset, overrides=dict(overrides))
+
+    first = verdicts(a="holds", b="holds", c=None, fits="holds")
+    kept(laptop=first, laptop__more=verdicts(b="fails", c="undecided"))
+    text = rendered("papers")
+    assert "| laptop: 2 of 4, 1 undecided; paper: not run |" in text
+    assert text.endswith("| Reproduced: a net fits its points. |")
+    kept(
+        laptop=verdicts(a="holds"),
+        laptop__odd=verdicts(b="fails", overrides={"steps": [1, 2]}),
+        laptop__math=verdicts(c="holds", kind="identity"),
+        paper__half=verdicts("paper", fits="fails", overrides={"steps": [1, 2]}),
+    )
+    text = rendered("papers")
+    assert "| laptop: 1 of 1; paper: only with other settings |" in text
+    assert text.endswith("| Not reproduced: a net fits its points. |")
 
 
-@pytest.mark.parametrize("path", readmes(), ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_committed_readme_equals_its_rendering(path):
-    if not path.exists():
-        pytest.skip("not written yet")
-    text = path.read_text()
-    assert render(text, "experiments", readmes()[path]) == text
+def test_a_papers_own_tables(tmp_path, monkeypatch, kept):
+    import sys
+    import types
+
+    monkeypatch.setattr(type(load_paper("papers.toy")), "results", tmp_path)
+    own = types.ModuleType("papers.toy.tables")
+    own.TABLES = {"lines": lambda record: f"{record['n']} lines"}
+    monkeypatch.setitem(sys.modules, "papers.toy.tables", own)
+    assert rendered("lines") == "Not run."
+    (tmp_path / "lines.json").write_text('{"n": 3}')
+    assert rendered("lines") == "3 lines"
 
 
-@pytest.mark.parametrize("paper", all_papers(), ids=lambda paper: paper.name)
-def test_committed_records_carry_the_verdicts_of_the_claims_as_they_are(paper):
-    for name, made in paper.records().items():
-        assert made["paper"] == paper.name and made["preset"] == name.split("-")[0]
-        again = judge(paper.claims, made["metrics"], made["preset"], made["data"])
-        assert json.loads(json.dumps(again)) == made["claims"], name
-
-
-@pytest.mark.parametrize("paper", all_papers(), ids=lambda paper: paper.name)
-def test_claims_have_their_own_names(paper):
-    names = [claim.id for claim in paper.claims]
-    assert len(set(names)) == len(names)

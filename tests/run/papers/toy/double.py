@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from lib.run.cli import read_options
+from lib.run.options import read_options
 
 
 @dataclass(frozen=True)
