@@ -154,7 +154,7 @@ TABLE_1 = (
         Claim(
             id=f"residual-lr{rate:g}-early",
             where="Table 1, Figure 4",
-            statement=f"... and after an eighth of the training, at {rate:g}",
+            statement=f"Residual over plain network after an eighth of the training, at {rate:g}",
             paper=_signed(early[0] - early[1]),
             metric=f"residual_over_plain_lr{rate:g}_early",
             part="table_1",

@@ -177,13 +177,15 @@ PRESETS = {
 }
 
 
-# An H100 makes 160 updates a second of 20 layers at batch 64. Others follow from their layers and updates:
-# Table 1, 6 x 9 960 of 10 layers; Table 2, 4 x 9 960 of 20 in all; Figure 3, 9 960 of 5, 10, 15 and 20 each.
+# What parts take in `paper` is estimated. An H100 makes 160 updates a second of 20 layers at batch 64; others
+# follow from their layers and updates: Table 1 has 6 x 9 960 of 10 layers, Table 2 4 x 9 960 of 20 in all,
+# Figure 3 9 960 of 5, 10, 15 and 20 layers each. Scores compile for each shape of image, a second or so.
 PARTS = {
     "references": Part(
         "Table 3: bicubic, and the authors' network if --weights names its file",
         ("bicubic_*", "authors_*"),
         data=("test", "authors"),
+        takes={"paper": "5 min on two cores"},
     ),
     "table_3": Part(
         "Table 3: the network for all scales",
@@ -196,14 +198,14 @@ PARTS = {
         ("residual_small", "residual_edge_*", "learned_*"),
         needs=("table_3",),
         data=("test",),
-        takes={"paper": "7 min on an H100, for table_3"},
+        takes={"paper": "7 min on an H100, nearly all for table_3"},
     ),
     "figure_5": Part(
         "Figure 5: scales between those trained on",
         ("fractional_*",),
         needs=("table_3",),
         data=("test",),
-        takes={"paper": "7 min on an H100, for table_3"},
+        takes={"paper": "7 min on an H100, nearly all for table_3"},
     ),
     "figures_6_7": Part("Figures 6 and 7: crops", (), needs=("table_3",), data=("test",)),
     "table_1": Part(

@@ -27,15 +27,18 @@ def _band(axis, x, values, color, label, **style) -> None:
 
 
 def figure_3(result: Result) -> matplotlib.figure.Figure:
-    """Figure 3: PSNR against depth, a panel a scale."""
-    found = (re.fullmatch(rf"depth_(\d+)_gain_x{SCALES[0]}", name) for name in result.metrics)
-    depths = sorted(int(match[1]) for match in found if match)
+    """Figure 3: PSNR against depth, a panel a scale, all as many dB high."""
+    matches = (re.fullmatch(rf"depth_(\d+)_gain_x{SCALES[0]}", name) for name in result.metrics)
+    depths = sorted(int(match[1]) for match in matches if match)
+    gains = {s: np.array([result.metrics[f"depth_{d}_gain_x{s}"] for d in depths]) for s in SCALES}
+    highest, lowest = (extreme(list(gains.values())) for extreme in (np.max, np.min))
     figure, axes = subplots(1, len(SCALES), width=9, height=2.8)
     for axis, scale in zip(axes, SCALES, strict=True):
         bicubic = _mean(result, f"bicubic_x{scale}")
-        gains = [result.metrics[f"depth_{depth}_gain_x{scale}"] for depth in depths]
-        _band(axis, depths, bicubic + np.asarray(gains), MODEL, "VDSR", marker="o")
+        _band(axis, depths, bicubic + gains[scale], MODEL, "VDSR", marker="o")
         axis.axhline(bicubic, color=GUIDE, ls=":", label="bicubic")
+        margin = 0.1 * (max(highest, 0) - min(lowest, 0))
+        axis.set_ylim(bicubic + min(lowest, 0) - margin, bicubic + max(highest, 0) + margin)
         axis.set(title=f"×{scale}", xlabel="layers", xticks=depths)
     axes[0].set_ylabel("PSNR, dB")
     axes[0].legend(frameon=False)
@@ -44,8 +47,8 @@ def figure_3(result: Result) -> matplotlib.figure.Figure:
 
 def figure_4(result: Result) -> matplotlib.figure.Figure:
     """Figure 4: residual and plain networks in the course of training, a panel a learning rate."""
-    found = (re.fullmatch(r"residual-lr(.+)", name) for name in result.history)
-    rates = sorted((match[1] for match in found if match), key=float, reverse=True)
+    matches = (re.fullmatch(r"residual-lr(.+)", name) for name in result.history)
+    rates = sorted((match[1] for match in matches if match), key=float, reverse=True)
     figure, axes = subplots(1, len(rates), width=9, height=3.2, sharey=True, squeeze=False)
     bicubic = _mean(result, f"bicubic_x{CURVE_SCALE}")
     for axis, rate in zip(axes[0], rates, strict=True):

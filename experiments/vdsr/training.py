@@ -106,6 +106,20 @@ def loss_of(net: VDSR) -> Callable:
 
 
 @functools.lru_cache
+def make_init(config: Config, net: VDSR) -> Callable:
+    """The state to start from, of a key; the same function for the same arguments, compiled once."""
+
+    def init(key):
+        params = net.init(purpose(key, "init"), jnp.zeros((1, 8, 8, 1)))["params"]
+        if config.initialiser == "zero":
+            params = starting_at_bicubic(params)
+        # The optimiser's state does not depend on the learning rate.
+        return init_state(params, make_optimiser(config, jnp.float32(config.learning_rate)))
+
+    return init
+
+
+@functools.lru_cache
 def make_step(config: Config, net: VDSR) -> Callable:
     """One update on a minibatch of a `Course`; the same function for the same arguments."""
     loss = loss_of(net)
@@ -155,15 +169,9 @@ def train_network(
     rate = config.learning_rate if first_rate is None else first_rate
     every = min(every or steps, steps)
 
-    def init(key):
-        params = net.init(purpose(key, "init"), jnp.zeros((1, 8, 8, 1)))["params"]
-        if config.initialiser == "zero":
-            params = starting_at_bicubic(params)
-        return init_state(params, make_optimiser(config, jnp.float32(rate)))
-
     return train(
         name,
-        initialise(init, keys, conv=True),
+        initialise(make_init(config, net), keys, conv=True),
         make_step(config, net),
         keys,
         make_course(data, steps, rate),
