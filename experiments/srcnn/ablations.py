@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from experiments.srcnn.config import Config, sizes_of
+from experiments.srcnn.data import Data, first_set, in_color, tests_of
 from experiments.srcnn.training import Params, train_network, upscaler
 from lib.data.super_resolution import Pair, pair, patches
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
@@ -26,25 +27,18 @@ STRATEGIES = {
 """Table 5: the planes a network sees, and for each phase of training how each channel counts."""
 
 
-def filter_sizes(
-    config: Config,
-    keys: jax.Array,
-    train: Sequence[np.ndarray],
-    tests: dict[str, dict[str, Pair]],
-    main: Params,
-    watch: Watch,
-) -> Result:
-    """The compared sizes beside `main` (of `config.sizes`): PSNR on the first set, time an image."""
-    dataset, images = next(iter(tests.items()))
-    images, scale = list(images.values()), config.compared_scale
-    data = patches([pair(x, scale) for x in train], size=config.patch, stride=config.stride)
-    params, history = {config.sizes: main}, {}
+def section_4_3_2(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """The compared sizes beside Table 2's network: PSNR on the first set, time an image."""
+    scale, dataset = config.compared_scale, first_set(data)[0]
+    images = list(tests_of(data, scale)[dataset].values())
+    cut = patches([pair(x, scale) for x in data.train], size=config.patch, stride=config.stride)
+    params, history = {config.sizes: needs["table_2"].weights[f"x{scale}"][0]}, {}
     for sizes in config.compared:
         upscale = upscaler(sizes_of(sizes), config.widths)
         trained = train_network(
             f"{sizes}-x{scale}",
             config,
-            data,
+            cut,
             keys,
             watch,
             sizes=sizes,
@@ -53,17 +47,19 @@ def filter_sizes(
         )
         params[sizes], history[f"{sizes}-x{scale}"] = trained.state.params, trained.history
 
-    metrics = {}
+    metrics, psnr = {}, {}
+    level = needs["bicubic"].metrics[f"bicubic_psnr_{dataset}_x{scale}"]
     for sizes, stacked in params.items():
         upscale = upscaler(sizes_of(sizes), config.widths)
         members = [member(stacked, i) for i in range(len(keys))]
-        metrics[f"psnr_{sizes}"] = [
-            mean_psnr(lambda b, p=p: upscale(p, b), images) for p in members
-        ]
-        metrics[f"seconds_{sizes}"] = [_seconds(upscale, members[0], images)]
+        psnr[sizes] = [mean_psnr(lambda b, p=p: upscale(p, b), images) for p in members]
+        metrics[f"filters_{sizes}_psnr_{dataset}_x{scale}"] = psnr[sizes]
+        over = [value - level for value in psnr[sizes]]
+        metrics[f"filters_{sizes}_over_bicubic_{dataset}_x{scale}"] = over
+        metrics[f"seconds_{sizes}"] = _seconds(upscale, members[0], images)
     for sizes in config.compared:
-        pairs = zip(metrics[f"psnr_{config.sizes}"], metrics[f"psnr_{sizes}"], strict=True)
-        metrics[f"gain_over_{sizes}"] = [larger - smaller for larger, smaller in pairs]
+        gains = [a - b for a, b in zip(psnr[config.sizes], psnr[sizes], strict=True)]
+        metrics[f"filters_gain_over_{sizes}_{dataset}_x{scale}"] = gains
     return Result(metrics, history)
 
 
@@ -78,21 +74,16 @@ def _seconds(upscale, params: Params, pairs: Sequence[Pair]) -> float:
     return float(np.mean([min(once(p.bicubic) for _ in range(3)) for p in pairs]))
 
 
-def color_strategies(
-    config: Config,
-    keys: jax.Array,
-    train: Sequence[np.ndarray],
-    test: dict[str, dict[str, np.ndarray]],
-    watch: Watch,
-) -> Result:
-    """Table 5: PSNR of Y, Cb, Cr and RGB on the colour images of the first set, by strategy."""
+def table_5(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """PSNR of Y, Cb, Cr and RGB on the first set's images in colour, by strategy."""
     scale, setting = config.compared_scale, config.colors
-    images = [x for x in next(iter(test.values())).values() if x.ndim == 3]
-    metrics: dict[str, list[float]] = {}
+    dataset, images = first_set(data)
+    images = list(in_color(images).values())
+    metrics: dict[str, float | list[float]] = {}
     history = {}
     for strategy, (planes, phases) in STRATEGIES.items():
-        data = patches(
-            [pair(x, scale, planes) for x in train], size=config.patch, stride=config.stride
+        cut = patches(
+            [pair(x, scale, planes) for x in data.train], size=config.patch, stride=config.stride
         )
         params = None
         for phase, channels in enumerate(phases, start=1):
@@ -100,7 +91,7 @@ def color_strategies(
             trained = train_network(
                 name,
                 config,
-                data,
+                cut,
                 keys,
                 watch,
                 sizes=setting.sizes,
@@ -109,28 +100,29 @@ def color_strategies(
                 start=params,
             )
             params, history[name] = trained.state.params, trained.history
-        upscale = upscaler(sizes_of(setting.sizes), config.widths, len(channels))
+        network = upscaler(sizes_of(setting.sizes), config.widths, len(channels))
         for i in range(len(keys)):
-            found = [
-                _color_psnr(
-                    image,
-                    scale,
-                    lambda bicubic, p=member(params, i), upscale=upscale: upscale(p, bicubic),
-                    planes,
-                )
-                for image in images
-            ]
-            for channel in found[0]:
-                mean = float(np.mean([f[channel] for f in found]))
-                metrics.setdefault(f"color_{strategy}_{channel}", []).append(mean)
-    bicubic = [_color_psnr(image, scale, lambda bicubic: bicubic, "rgb") for image in images]
-    for channel in bicubic[0]:
-        metrics[f"color_bicubic_{channel}"] = [float(np.mean([f[channel] for f in bicubic]))]
-    joint = zip(metrics["color_y_y"], metrics["color_ycbcr_y"], strict=True)
-    metrics["color_y_over_ycbcr"] = [alone - together for alone, together in joint]
+            replica = member(params, i)
+            for channel, psnr in _mean_psnr(
+                images, scale, lambda bicubic, p=replica, f=network: f(p, bicubic), planes
+            ).items():
+                metrics.setdefault(f"color_{strategy}_{channel}", []).append(psnr)
+    level = _mean_psnr(images, scale, lambda bicubic: bicubic, "rgb")
+    metrics |= {f"color_bicubic_{channel}": psnr for channel, psnr in level.items()}
+    where = f"{dataset}_x{scale}"
+    y = metrics["color_y_y"]
+    metrics[f"color_y_over_bicubic_{where}"] = [alone - level["y"] for alone in y]
+    joint = zip(y, metrics["color_ycbcr_y"], strict=True)
+    metrics[f"color_y_over_ycbcr_{where}"] = [alone - together for alone, together in joint]
     three = zip(metrics["color_rgb_rgb"], metrics["color_y_rgb"], strict=True)
-    metrics["color_rgb_over_y"] = [rgb - y for rgb, y in three]
+    metrics[f"color_rgb_over_y_{where}"] = [rgb - alone for rgb, alone in three]
     return Result(metrics, history)
+
+
+def _mean_psnr(images: Sequence[np.ndarray], scale: int, upscale, planes: str) -> dict[str, float]:
+    """Means over images of `_color_psnr`; infinite if an image has no colour to be wrong about."""
+    scores = [_color_psnr(image, scale, upscale, planes) for image in images]
+    return {channel: float(np.mean([s[channel] for s in scores])) for channel in scores[0]}
 
 
 def _color_psnr(image: np.ndarray, scale: int, upscale, planes: str) -> dict[str, float]:
@@ -147,9 +139,9 @@ def _color_psnr(image: np.ndarray, scale: int, upscale, planes: str) -> dict[str
         ycbcr = rgb_to_ycbcr(to_uint8(output) / np.float32(255))
     else:
         output = ycbcr_to_rgb(to_uint8(ycbcr) / np.float32(255))
-    found = {
+    psnr = {
         channel: shaved_psnr(ycbcr[:, :, i], truth.truth[:, :, i], scale)
         for i, channel in enumerate(("y", "cb", "cr"))
     }
-    found["rgb"] = shaved_psnr(output, rgb.truth, scale)
-    return {channel: float(value) for channel, value in found.items()}
+    psnr["rgb"] = shaved_psnr(output, rgb.truth, scale)
+    return {channel: float(value) for channel, value in psnr.items()}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.srcnn.config import Config, sizes_of
+from experiments.srcnn.data import Data, first_set
 from experiments.srcnn.training import Params, upscaler
 from lib.data.super_resolution import planes
 from lib.metrics.super_resolution import shaved_psnr
@@ -12,6 +13,7 @@ from lib.ops.crops import modcrop
 from lib.ops.resize import resize
 from lib.run.loop import member
 from lib.run.result import Result
+from lib.run.watch import Watch
 
 DOUBLINGS = (1, 2, 3, 4)
 SHOWN = 240
@@ -20,11 +22,12 @@ SIDE = 96
 """Of the image that has a twin, in pixels; a multiple of 2, 3 and 4."""
 
 
-def repeated(config: Config, test: dict[str, dict[str, np.ndarray]], params: Params) -> Result:
+def repeated(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
     """The x2 network applied to its own output: gain in dB over bicubic at once, at x2 to x16."""
     network = upscaler(sizes_of(config.sizes), config.widths)
+    params, _ = needs["table_2"].weights["x2"]
     replicas = len(params["conv1"]["bias"])
-    images = list(next(iter(test.values())).values())
+    images = list(first_set(data)[1].values())
     metrics, arrays = {}, {}
     for doublings in DOUBLINGS:
         factor = 2**doublings
@@ -62,24 +65,25 @@ def _double(network: Callable, params: Params, image: np.ndarray, times: int) ->
     return image
 
 
-def ill_posed(config: Config, test: dict[str, dict[str, np.ndarray]], params: Params) -> Result:
+def ill_posed(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
     """Two images whose low-resolution image is one and the same, and what the network says.
 
     Shrinking is linear; what its null space holds can be added to an image unseen. Here that is
     the part of a striped pattern which shrinking loses.
     """
     scale = config.compared_scale
-    pixels = planes(next(iter(next(iter(test.values())).values())))
+    params, _ = needs["table_2"].weights[f"x{scale}"]
+    pixels = planes(next(iter(first_set(data)[1].values())))
     top, left = ((side - SIDE) // 2 for side in pixels.shape[:2])
     image = (
         pixels[top : top + SIDE, left : left + SIDE, 0] / 255 * 0.6 + 0.2
     )  # room for the pattern
 
     shrink = resize(np.eye(SIDE), (SIDE // scale, SIDE))
-    seen = np.linalg.pinv(shrink) @ shrink  # projects a column onto what shrinking keeps of it
+    keeps = np.linalg.pinv(shrink) @ shrink  # projects a column onto what shrinking keeps of it
     row, column = np.indices((SIDE, SIDE))
     stripes = np.where((row + column) // 2 % 2, 1.0, -1.0)
-    lost = stripes - seen @ stripes @ seen.T
+    lost = stripes - keeps @ stripes @ keeps.T
     twin = image + 0.2 * lost / np.abs(lost).max()
 
     smalls = [shrink @ x @ shrink.T for x in (image, twin)]
@@ -88,8 +92,8 @@ def ill_posed(config: Config, test: dict[str, dict[str, np.ndarray]], params: Pa
     answer = np.asarray(network(member(params, 0), bicubic))[:, :, 0]
     return Result(
         {
-            "twins_differ": [float(255 * np.sqrt(np.mean((image - twin) ** 2)))],
-            "twins_shrunk_differ": [float(255 * np.abs(smalls[0] - smalls[1]).max())],
+            "twins_differ": float(255 * np.sqrt(np.mean((image - twin) ** 2))),
+            "twins_shrunk_differ": float(255 * np.abs(smalls[0] - smalls[1]).max()),
         },
         arrays={"twin_a": image, "twin_b": twin, "twin_small": smalls[0], "twin_answer": answer},
     )

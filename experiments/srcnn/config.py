@@ -5,8 +5,9 @@ from typing import Literal
 
 from experiments.srcnn.claims import CLAIMS
 from lib.run.config import at_least
+from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "COMMANDS", "PRESETS", "TITLE", "Colors", "Config", "SparseCoding", "sizes_of"]
+__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "sizes_of"]
 
 TITLE = "Image Super-Resolution Using Deep Convolutional Networks (Dong et al., 2016)"
 
@@ -98,7 +99,7 @@ class Config:
     chunk: int = 500
     """Updates in one compiled call."""
     weights: str = ""
-    """A folder of the authors' weights (.../9-5-5(ImageNet)/x3.mat), scored beside ours."""
+    """A folder of the authors' weights (.../9-5-5(ImageNet)/x3.mat), which the part authors scores."""
     colors: Colors = Colors()
     """Table 5."""
     sparse_coding: SparseCoding = SparseCoding()
@@ -177,3 +178,60 @@ PRESETS = {
     ),
     "paper": Config(),
 }
+
+SELECTS = ("weights",)
+
+PARTS = {
+    "bicubic": Part("Table 2, the bicubic column", ("bicubic_*",), data=("test",)),
+    "authors": Part(
+        "Table 2 and section 4.3, the authors' released weights",
+        ("authors *",),
+        data=("test", "authors"),
+        default=lambda config: bool(config.weights),
+    ),
+    "table_2": Part(
+        "Table 2, a network a scale",
+        ("ours_*", "gain_*"),
+        needs=("bicubic",),
+        data=("train", "test"),
+        takes={"paper": "10 h on an H100, by its arithmetic"},
+    ),
+    "sparse_coding": Part(
+        "Table 2, sparse coding learned from the same images", ("sparse_*",), data=("train", "test")
+    ),
+    "figure_1": Part(
+        "Figure 1, SRCNN against bicubic and sparse coding",
+        ("crossing", "lead_*"),
+        needs=("bicubic", "table_2", "sparse_coding"),
+        data=("test",),
+    ),
+    "section_4_3_2": Part(
+        "Section 4.3.2 and Figures 7 and 12, sizes of filters",
+        ("filters_*", "seconds_*"),
+        needs=("bicubic", "table_2"),
+        data=("train", "test"),
+        takes={"paper": "3 h on an H100, by its arithmetic"},
+    ),
+    "table_5": Part(
+        "Table 5, channels of colour",
+        ("color_*",),
+        data=("train", "test"),
+        takes={"paper": "1 h on an H100, by its arithmetic"},
+    ),
+    "repeated": Part(
+        "Study notes, doubling again and again",
+        ("repeated_*",),
+        needs=("table_2",),
+        data=("test",),
+    ),
+    "ill_posed": Part(
+        "Section 1, one small image of two", ("twins_*",), needs=("table_2",), data=("test",)
+    ),
+    "figure_14": Part(
+        "Figures 5, 6 and 14 to 16, filters, feature maps and crops",
+        (),
+        needs=("table_2", "sparse_coding"),
+        data=("test",),
+    ),
+}
+"""Arithmetic: an update of a 9-5-5 is 20 GFLOP at 128 sub-images, and 10 TFLOP/s are a sixth of a H100's."""

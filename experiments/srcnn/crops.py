@@ -1,46 +1,46 @@
 """What the figures show: crops in colour, first-layer filters, feature maps."""
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 
 from experiments.srcnn.config import Config, sizes_of
+from experiments.srcnn.data import Data, first_set, in_color
+from experiments.srcnn.sparse_coding import Dictionaries, upscale
 from experiments.srcnn.training import Params, upscaler
-from lib.data.super_resolution import pair
+from lib.data.super_resolution import pair, planes
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.color import ycbcr_to_rgb
 from lib.ops.crops import modcrop
 from lib.run.loop import member
 from lib.run.result import Result
+from lib.run.watch import Watch
 
 CORNERS = {"butterfly": (60, 80), "astronaut": (90, 170), "chelsea": (85, 110)}
 """Top left corners of crops worth looking at; in other images it is the middle."""
 SIDE = 96
 
 
-def shown(
-    config: Config,
-    test: dict[str, dict[str, np.ndarray]],
-    params: Params,
-    sparse: Callable[[np.ndarray], np.ndarray],
-) -> Result:
+def figure_14(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
     """Crops of the first replica's output beside bicubic, sparse coding and the truth."""
-    network, first = upscaler(sizes_of(config.sizes), config.widths), member(params, 0)
     scale = config.compared_scale
-    images = {k: x for k, x in next(iter(test.values())).items() if x.ndim == 3}
+    network = upscaler(sizes_of(config.sizes), config.widths)
+    first = member(needs["table_2"].weights[f"x{scale}"][0], 0)
+    learned = needs["sparse_coding"].arrays
+    dictionaries = Dictionaries(*(learned[f"sparse_{name}"] for name in Dictionaries._fields))
+    images = in_color(first_set(data)[1])
     names = [name for name in CORNERS if name in images] or list(images)
     arrays = {"filters": np.asarray(first["conv1"]["kernel"][:, :, 0])}
     for n, name in enumerate(names[:3]):
         color = pair(images[name], scale, "ycbcr")
         y = color.bicubic[:, :, :1]
-        outputs = {"bicubic": y, "sparse": sparse(y), "ours": np.asarray(network(first, y))}
+        sparse = upscale(dictionaries, y[:, :, 0], scale)[:, :, None]
+        outputs = {"bicubic": y, "sparse": sparse, "ours": np.asarray(network(first, y))}
         side = min(SIDE, *y.shape[:2])
         middle = tuple((length - side) // 2 for length in y.shape[:2])
         top, left = CORNERS.get(name, middle)
         window = np.s_[top : top + side, left : left + side]
         arrays[f"crop_{n}_name"] = np.array(name)
-        arrays[f"crop_{n}_truth"] = modcrop(images[name], scale)[window]
+        arrays[f"crop_{n}_truth"] = modcrop(planes(images[name], "rgb"), scale)[window]
         for method, output in outputs.items():
             ycbcr = np.concatenate([output, color.bicubic[:, :, 1:]], axis=2)
             arrays[f"crop_{n}_{method}"] = np.clip(ycbcr_to_rgb(ycbcr), 0, 1)[window]

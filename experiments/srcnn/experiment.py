@@ -1,95 +1,77 @@
-"""The SRCNN paper, in the order in which it happens: images, networks, scores, ablations."""
-
-from pathlib import Path
-from typing import NamedTuple
+"""The SRCNN paper, in the order in which it happens: references, networks, comparisons."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from experiments.srcnn import ablations, beyond, crops, references
+from experiments.srcnn import ablations, beyond, crops
+from experiments.srcnn import sparse_coding as classical
 from experiments.srcnn.config import Config, sizes_of
+from experiments.srcnn.data import Data, first_set, load_data, tests_of
+from experiments.srcnn.references import scores
 from experiments.srcnn.training import train_network, upscaler
-from lib.data.super_resolution import Pair, load_sets, pair, patches
 from lib.base.errors import UserError
+from lib.data.super_resolution import pair, patches
 from lib.metrics.super_resolution import mean_psnr, mean_quality
-from lib.run.loop import member
+from lib.run.loop import Trained, member
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-__all__ = ["load_data", "run"]
-
-Tests = dict[str, dict[str, Pair]]
-"""Set -> image -> pair."""
+__all__ = ["PARTS", "load_data", "run", "tests_of", "train_scale"]
 
 
-class Data(NamedTuple):
-    """Images, uint8 `[H, W, 3]` or `[H, W]`; `about` describes the sets for the record."""
-
-    train: list[np.ndarray]
-    test: dict[str, dict[str, np.ndarray]]
-    about: list[dict]
-    authors: list[references.Network]
+def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()) -> Result:
+    """Everything the paper claims, or the parts `only`. `key`: a root key, or `[n]`: a replica each."""
+    return run_parts(load_paper("experiments.srcnn"), config, key, data, watch, only)
 
 
-def load_data(config: Config, data_dir: Path | None = None) -> Data:
-    """The images of `config.train` and `config.test`, and the authors' networks if asked for."""
-    authors = references.load_authors(Path(config.weights).expanduser()) if config.weights else []
-    train = load_sets(config.train, "train", data_dir)
-    test = load_sets(config.test, "test", data_dir)
-    images = [image for dataset in train for image in dataset.arrays.values()]
-    if all(min(image.shape[:2]) < config.patch + max(config.scales) for image in images):
-        raise UserError(f"--patch {config.patch}: no training image is as large", 2)
-    if all(image.ndim == 2 for image in test[0].arrays.values()):
-        raise UserError(f"--test {config.test[0]}: Table 5 needs an image in colour", 2)
-    return Data(
-        images,
-        {dataset.name: dict(dataset.arrays) for dataset in test},
-        [dataset.describe() for dataset in train + test],
-        authors,
-    )
-
-
-def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) -> Result:
-    """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
-    watch = watch or Watch()
-    keys = jnp.atleast_1d(key)
-    result = Result({}, data=data.about)
-    trained = {}
+def bicubic(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """What there is before any learning."""
+    metrics = {}
     for scale in config.scales:
-        found, trained[scale] = network(config, scale, keys, data, watch)
-        result |= found
-    for scale in sorted({*config.scales, *(net.scale for net in data.authors)}):
-        result |= references.scores(data.authors, tests_of(data, scale), scale)
-
-    scale = config.compared_scale
-    tests = tests_of(data, scale)
-    classical, sparse = references.sparse_coding(config, data.train, tests, scale)
-    result |= classical | over_sparse(result, classical, next(iter(tests)), scale)
-    result |= ablations.filter_sizes(config, keys, data.train, tests, trained[scale], watch)
-    result |= ablations.color_strategies(config, keys, data.train, data.test, watch)
-    result |= beyond.repeated(config, data.test, trained[2])
-    result |= beyond.ill_posed(config, data.test, trained[scale])
-    result |= crops.shown(config, data.test, trained[scale], sparse)
-    return result
+        metrics |= scores("bicubic", lambda image: image, tests_of(data, scale), scale)
+    return Result(metrics)
 
 
-def tests_of(data: Data, scale: int) -> Tests:
-    """The test images at one factor, Y only."""
-    return {
-        name: {image: pair(pixels, scale) for image, pixels in images.items()}
-        for name, images in data.test.items()
-    }
+def authors(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """The authors' networks in our code, by our metrics."""
+    metrics = {}
+    for net in data.authors:
+        tests = tests_of(data, net.scale)
+        metrics |= scores(f"authors {net.name}", net.upscale, tests, net.scale)
+    return Result(metrics)
 
 
-def network(config: Config, scale: int, keys, data: Data, watch: Watch):
-    """Trains the network of one factor; Table 2's scores, and the parameters stacked over seeds."""
-    tests = tests_of(data, scale)
-    curve_set = list(next(iter(tests.values())).values())
+def table_2(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """A network a scale: its quality on every test set, and its gain in dB over bicubic."""
+    metrics, history, weights = {}, {}, {}
+    upscale = upscaler(sizes_of(config.sizes), config.widths)
+    for scale in config.scales:
+        name, trained = train_scale(config, scale, keys, data, watch)
+        params = jax.device_get(trained.state.params)
+        for dataset, images in tests_of(data, scale).items():
+            reached = [
+                mean_quality(lambda b, p=member(params, i): upscale(p, b), images.values())
+                for i in range(len(keys))
+            ]
+            for measure in reached[0]:
+                metrics[f"ours_{measure}_{dataset}_x{scale}"] = [r[measure] for r in reached]
+            level = needs["bicubic"].metrics[f"bicubic_psnr_{dataset}_x{scale}"]
+            metrics[f"gain_{dataset}_x{scale}"] = [r["psnr"] - level for r in reached]
+        about = {"paper": "srcnn", "sizes": config.sizes, "scale": str(scale)}
+        weights[f"x{scale}"] = params, about | {"trained on": ", ".join(config.train)}
+        history[name] = trained.history
+    return Result(metrics, history, weights=weights)
+
+
+def train_scale(config: Config, scale: int, keys, data: Data, watch: Watch) -> tuple[str, Trained]:
+    """Trains the network of one factor, a replica a key; the training's name, and what it gave."""
+    scored = list(tests_of(data, scale)[first_set(data)[0]].values())
     upscale = upscaler(sizes_of(config.sizes), config.widths)
     pairs = [pair(image, scale) for image in data.train]
     name = f"{config.sizes}-x{scale}"
-    trained = train_network(
+    return name, train_network(
         name,
         config,
         patches(pairs, size=config.patch, stride=config.stride),
@@ -97,46 +79,60 @@ def network(config: Config, scale: int, keys, data: Data, watch: Watch):
         watch,
         sizes=config.sizes,
         steps=config.steps,
-        score=lambda p: {"psnr": mean_psnr(lambda b: upscale(p, b), curve_set)},
+        score=lambda p: {"psnr": mean_psnr(lambda b: upscale(p, b), scored)},
     )
-    params = trained.state.params
-    metrics = {}
-    for dataset, images in tests.items():
-        bicubic = mean_quality(lambda b: b, images.values())["psnr"]
-        found = [
-            mean_quality(lambda b, p=member(params, i): upscale(p, b), images.values())
-            for i in range(len(keys))
-        ]
-        for measure in found[0]:
-            metrics[f"ours_{measure}_{dataset}_x{scale}"] = [f[measure] for f in found]
-        metrics[f"gain_{dataset}_x{scale}"] = [f["psnr"] - bicubic for f in found]
-    first = next(iter(tests))
-    level = metrics[f"ours_psnr_{first}_x{scale}"][0] - metrics[f"gain_{first}_x{scale}"][0]
-    if scale == config.compared_scale:
-        metrics["crossing"] = [_crossing(trained.history, i, level) for i in range(len(keys))]
-    trained_on = ", ".join(config.train)
-    weights = {
-        f"x{scale}": (
-            jax.device_get(member(params, 0)),
-            {
-                "paper": "srcnn",
-                "sizes": config.sizes,
-                "scale": str(scale),
-                "trained on": trained_on,
-            },
-        )
-    }
-    return Result(metrics, {name: trained.history}, weights=weights), params
 
 
-def _crossing(rows: list[dict], replica: int, level: float) -> float:
+def sparse_coding(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """Learns the coupled dictionaries from the training images; their scores."""
+    scale, setting = config.compared_scale, config.sparse_coding
+    pairs = [pair(image, scale) for image in data.train]
+    try:
+        learned = classical.learn(pairs, atoms=setting.atoms, samples=setting.samples, seed=0)
+    except ValueError as error:
+        raise UserError(f"--sparse-coding: {error}", 2) from error
+    # As they are when they are read from a file: products of another layout have other last bits.
+    learned = classical.Dictionaries(*map(np.ascontiguousarray, learned))
+
+    def upscale(image):
+        return classical.upscale(learned, image[:, :, 0], scale)[:, :, None]
+
+    arrays = {f"sparse_{name}": array for name, array in learned._asdict().items()}
+    return Result(scores("sparse", upscale, tests_of(data, scale), scale), arrays=arrays)
+
+
+def figure_1(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """When the learning curve crosses bicubic; what SRCNN gains over sparse coding, in dB."""
+    scale, (dataset, _) = config.compared_scale, first_set(data)
+    where = f"{dataset}_x{scale}"
+    level = needs["bicubic"].metrics[f"bicubic_psnr_{where}"]
+    baseline = needs["sparse_coding"].metrics[f"sparse_psnr_{where}"]
+    rows = needs["table_2"].history[f"{config.sizes}-x{scale}"]
+    reached = needs["table_2"].metrics[f"ours_psnr_{where}"]
+    return Result(
+        {
+            "crossing": [crossing(rows, i, level) for i in range(len(keys))],
+            f"lead_over_sparse_{where}": [psnr - baseline for psnr in reached],
+            f"lead_of_sparse_{where}": baseline - level,
+        }
+    )
+
+
+def crossing(rows: list[dict], replica: int, level: float) -> float:
     """The fraction of the training after which the learning curve is above `level`; 1 if never."""
     above = (row["step"] for row in rows if "psnr" in row and row["psnr"][replica] > level)
     return next(above, rows[-1]["step"]) / rows[-1]["step"]
 
 
-def over_sparse(ours: Result, classical: Result, dataset: str, scale: int) -> Result:
-    """What SRCNN gains over sparse coding, in dB."""
-    (baseline,) = classical.metrics[f"sparse_psnr_{dataset}_x{scale}"]
-    found = ours.metrics[f"ours_psnr_{dataset}_x{scale}"]
-    return Result({"gain_over_sparse": [psnr - baseline for psnr in found]})
+PARTS = {
+    "bicubic": bicubic,
+    "authors": authors,
+    "table_2": table_2,
+    "sparse_coding": sparse_coding,
+    "figure_1": figure_1,
+    "section_4_3_2": ablations.section_4_3_2,
+    "table_5": ablations.table_5,
+    "repeated": beyond.repeated,
+    "ill_posed": beyond.ill_posed,
+    "figure_14": crops.figure_14,
+}

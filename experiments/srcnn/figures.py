@@ -1,10 +1,13 @@
-"""The paper's figures, from a `Result`."""
+"""The paper's figures, from the results of its parts."""
+
+import re
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib import figure as matplotlib
 
 from lib.plots.images import show, tile
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.paper import Figure
 from lib.run.result import Result
 
 METHODS = {"bicubic": "bicubic", "sparse": "sparse coding", "ours": "SRCNN"}
@@ -19,17 +22,21 @@ STRATEGIES = {
 COLORS = (DISCRIMINATOR, MODEL, "#d1742a", "#8a4fbf", "#c23b4e", DATA)
 
 
-def figure_1(result: Result) -> Figure:
+def figure_1(result: Result) -> matplotlib.Figure:
     """Figure 1: the learning curve crosses bicubic, then sparse coding; below, the crops."""
     figure, axes = subplots(2, 4, width=9, height=5.2, height_ratios=(1.15, 1))
     grid = axes[0, 0].get_gridspec()
     for axis in axes[0]:
         axis.remove()
     curve = figure.add_subplot(grid[0, :])
-    name, scale, dataset = _compared(result)
+    ((dataset, scale),) = _named(result, r"lead_over_sparse_(.+)_x(\d)")
+    others = {
+        f"{sizes}-x{scale}" for sizes, *_ in _named(result, r"filters_gain_over_(.+)_(.+)_x\d")
+    }
+    (name,) = (n for n in result.history if n.endswith(f"-x{scale}") and n not in others)
     _draw_curve(curve, result.history[name], MODEL, f"SRCNN {name.rsplit('-', 1)[0]}")
     for method, color in (("bicubic", GUIDE), ("sparse", DISCRIMINATOR)):
-        (level,) = result.metrics[f"{method}_psnr_{dataset}_x{scale}"]
+        level = result.metrics[f"{method}_psnr_{dataset}_x{scale}"]
         curve.axhline(level, color=color, ls=":", label=METHODS[method])
     curve.set(xlabel="updates", ylabel="PSNR, dB", title=f"{dataset}, ×{scale}, mean over images")
     curve.spines[["top", "right"]].set_visible(False)
@@ -38,7 +45,7 @@ def figure_1(result: Result) -> Figure:
     return figure
 
 
-def figure_5(result: Result) -> Figure:
+def figure_5(result: Result) -> matplotlib.Figure:
     """Figure 5: the first layer's filters, sorted by variance, each on its own grey scale."""
     filters = np.moveaxis(result.arrays["filters"], 2, 0)
     order = np.argsort(-filters.var(axis=(1, 2)))
@@ -49,7 +56,7 @@ def figure_5(result: Result) -> Figure:
     return figure
 
 
-def figure_6(result: Result) -> Figure:
+def figure_6(result: Result) -> matplotlib.Figure:
     """Figure 6: what some of those filters find in the crop: the first layer's feature maps."""
     maps = np.moveaxis(result.arrays["feature_maps"], 2, 0)
     order = np.argsort(-maps.var(axis=(1, 2)))[:8]
@@ -59,21 +66,18 @@ def figure_6(result: Result) -> Figure:
     return figure
 
 
-def figure_7(result: Result) -> Figure:
+def figure_7(result: Result) -> matplotlib.Figure:
     """Figure 7: learning curves of the filter sizes; beside it, PSNR against time (as Figure 12)."""
-    name, scale, dataset = _compared(result)
-    sizes = [key.removeprefix("psnr_") for key in result.metrics if key.startswith("psnr_")]
     figure, (curves, times) = subplots(1, 2, width=9, height=3.1)
-    for size, color in zip(sorted(sizes), COLORS, strict=False):
-        _draw_curve(curves, result.history[f"{size}-x{scale}"], color, size)
-        psnr = result.metrics[f"psnr_{size}"]
-        milliseconds = 1e3 * np.mean(result.metrics[f"seconds_{size}"])
-        times.errorbar(milliseconds, np.mean(psnr), yerr=np.ptp(psnr) / 2, fmt="o", color=color)
-        times.annotate(
-            size, (milliseconds, np.mean(psnr)), xytext=(6, -12), textcoords="offset points"
-        )
-    (bicubic,) = result.metrics[f"bicubic_psnr_{dataset}_x{scale}"]
-    curves.axhline(bicubic, color=GUIDE, ls=":", label="bicubic")
+    networks = sorted(_named(result, r"filters_([\d-]+)_psnr_(.+)_x(\d)"))
+    for (sizes, dataset, scale), color in zip(networks, COLORS, strict=False):
+        _draw_curve(curves, result.history[f"{sizes}-x{scale}"], color, sizes)
+        psnr = result.metrics[f"filters_{sizes}_psnr_{dataset}_x{scale}"]
+        ms, mean = 1e3 * result.metrics[f"seconds_{sizes}"], np.mean(psnr)
+        times.errorbar(ms, mean, yerr=np.ptp(psnr) / 2, fmt="o", color=color)
+        times.annotate(sizes, (ms, mean), xytext=(6, -12), textcoords="offset points")
+    level = result.metrics[f"bicubic_psnr_{dataset}_x{scale}"]
+    curves.axhline(level, color=GUIDE, ls=":", label="bicubic")
     curves.set(xlabel="updates", ylabel="PSNR, dB", title=f"{dataset}, ×{scale}")
     curves.legend()
     times.set(xlabel="ms an image", ylabel="PSNR, dB", title="quality against time")
@@ -81,18 +85,21 @@ def figure_7(result: Result) -> Figure:
     return figure
 
 
-def table_5(result: Result) -> Figure:
+def table_5(result: Result) -> matplotlib.Figure:
     """Table 5: PSNR of each channel by colour strategy."""
     figure, axes = subplots(1, 4, width=9, height=2.8, sharey=True)
     for axis, (channel, title) in zip(
         axes, {"y": "Y", "cb": "Cb", "cr": "Cr", "rgb": "RGB"}.items(), strict=True
     ):
         for row, strategy in enumerate(STRATEGIES):
-            values = result.metrics[f"color_{strategy}_{channel}"]
+            values = np.atleast_1d(result.metrics[f"color_{strategy}_{channel}"])
             color = GUIDE if strategy == "bicubic" else MODEL
-            axis.errorbar(
-                np.mean(values), -row, xerr=np.ptp(values) / 2, fmt="o", color=color, ms=5
-            )
+            if np.isfinite(values).all():
+                axis.errorbar(
+                    values.mean(), -row, xerr=np.ptp(values) / 2, fmt="o", color=color, ms=5
+                )
+            else:  # no colour in the images, and none in the output
+                axis.text(0.5, -row, "∞", transform=axis.get_yaxis_transform(), color=color)
         axis.set(title=title, xlabel="PSNR, dB")
         axis.set_yticks(-np.arange(len(STRATEGIES)), list(STRATEGIES.values()))
         axis.grid(axis="y", alpha=0.3)
@@ -100,7 +107,7 @@ def table_5(result: Result) -> Figure:
     return figure
 
 
-def figure_14(result: Result) -> Figure:
+def figure_14(result: Result) -> matplotlib.Figure:
     """Figures 14 to 16: crops of test images by each method, and the truth."""
     rows = sum(name.endswith("_name") for name in result.arrays)
     figure, axes = subplots(rows, 4, width=9, height=2.5 * rows, squeeze=False)
@@ -109,7 +116,7 @@ def figure_14(result: Result) -> Figure:
     return figure
 
 
-def repeated(result: Result) -> Figure:
+def repeated(result: Result) -> matplotlib.Figure:
     """The ×2 network on its own output, ×2 to ×16, below bicubic at once; gains over all images."""
     factors = (2, 4, 8, 16)
     figure, axes = subplots(2, 5, width=10, height=4.3)
@@ -124,7 +131,7 @@ def repeated(result: Result) -> Figure:
     return figure
 
 
-def ill_posed(result: Result) -> Figure:
+def ill_posed(result: Result) -> matplotlib.Figure:
     """Two images, the one low-resolution image of both, and what the network makes of it."""
     figure, axes = subplots(1, 4, width=9, height=2.6)
     titles = {
@@ -138,17 +145,10 @@ def ill_posed(result: Result) -> Figure:
     return figure
 
 
-def _compared(result: Result) -> tuple[str, int, str]:
-    """The main training at the compared scale, that scale, and the set of its curve."""
-    larger = next(key for key in result.metrics if key.startswith("sparse_psnr_"))
-    dataset, scale = larger.removeprefix("sparse_psnr_").rsplit("_x", 1)
-    smaller = {k.removeprefix("gain_over_") for k in result.metrics if k.startswith("gain_over_")}
-    main = next(
-        k
-        for k in result.history
-        if k.endswith(f"-x{scale}") and k.removesuffix(f"-x{scale}") not in smaller
-    )
-    return main, int(scale), dataset
+def _named(result: Result, pattern: str) -> list[tuple[str, ...]]:
+    """What the groups of `pattern` are in the names of the metrics."""
+    matches = (re.fullmatch(pattern, name) for name in result.metrics)
+    return [match.groups() for match in matches if match]
 
 
 def _draw_curve(axis, rows: list[dict], color: str, label: str) -> None:
@@ -166,12 +166,12 @@ def _draw_crops(axes, result: Result, n: int) -> None:
 
 
 FIGURES = {
-    "figure_1": figure_1,
-    "figure_5": figure_5,
-    "figure_6": figure_6,
-    "figure_7": figure_7,
-    "table_5": table_5,
-    "figure_14": figure_14,
-    "repeated": repeated,
-    "ill_posed": ill_posed,
+    "figure_1": Figure(figure_1, ("bicubic", "table_2", "sparse_coding", "figure_1", "figure_14")),
+    "figure_5": Figure(figure_5, ("figure_14",)),
+    "figure_6": Figure(figure_6, ("figure_14",)),
+    "figure_7": Figure(figure_7, ("bicubic", "table_2", "section_4_3_2")),
+    "table_5": Figure(table_5, ("table_5",)),
+    "figure_14": Figure(figure_14, ("figure_14",)),
+    "repeated": Figure(repeated, ("repeated",)),
+    "ill_posed": Figure(ill_posed, ("ill_posed",)),
 }

@@ -1,20 +1,17 @@
-"""What our networks are compared with: bicubic, sparse coding, and the authors' own weights."""
+"""What the networks are compared with: bicubic, the authors' own weights, and sparse coding."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from experiments.srcnn import sparse_coding as classical
-from experiments.srcnn.config import Config
 from experiments.srcnn.training import upscaler
-from lib.data import pretrained
-from lib.data.super_resolution import Pair, pair
 from lib.base.errors import UserError
+from lib.data import pretrained
+from lib.data.super_resolution import Pair
 from lib.metrics.super_resolution import mean_quality
-from lib.run.result import Result
 
 
 class Network(NamedTuple):
@@ -49,34 +46,12 @@ def load_authors(folder: Path) -> list[Network]:
     return networks
 
 
-def scores(authors: Sequence[Network], tests: dict[str, dict[str, Pair]], scale: int) -> Result:
-    """Mean quality on each set of bicubic upscaling and of those authors' networks for `scale`."""
-    methods = {"bicubic": lambda bicubic: bicubic}
-    methods |= {f"authors {net.name}": net.upscale for net in authors if net.scale == scale}
-    metrics = {}
-    for name, upscale in methods.items():
-        for dataset, images in tests.items():
-            for measure, value in mean_quality(upscale, images.values()).items():
-                metrics[f"{name}_{measure}_{dataset}_x{scale}"] = [value]
-    return Result(metrics)
-
-
-def sparse_coding(
-    config: Config, train: Sequence[np.ndarray], tests: dict[str, dict[str, Pair]], scale: int
-) -> tuple[Result, Callable[[np.ndarray], np.ndarray]]:
-    """Learns the coupled dictionaries; their scores, and `upscale(bicubic [H, W, 1])`."""
-    setting = config.sparse_coding
-    pairs = [pair(image, scale) for image in train]
-    try:
-        dictionaries = classical.learn(pairs, atoms=setting.atoms, samples=setting.samples, seed=0)
-    except ValueError as error:
-        raise UserError(f"--sparse-coding: {error}", 2) from error
-
-    def upscale(bicubic):
-        return classical.upscale(dictionaries, bicubic[:, :, 0], scale)[:, :, None]
-
-    metrics = {}
-    for dataset, images in tests.items():
-        for measure, value in mean_quality(upscale, images.values()).items():
-            metrics[f"sparse_{measure}_{dataset}_x{scale}"] = [value]
-    return Result(metrics), upscale
+def scores(
+    name: str, upscale: Callable, tests: Mapping[str, Mapping[str, Pair]], scale: int
+) -> dict[str, float]:
+    """Mean quality on each set of what belongs to no seed: metrics called `name`."""
+    return {
+        f"{name}_{measure}_{dataset}_x{scale}": value
+        for dataset, images in tests.items()
+        for measure, value in mean_quality(upscale, images.values()).items()
+    }

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import optax
 
 from experiments.srcnn.config import Config, sizes_of
+from lib.base.errors import UserError
 from lib.data.batches import shuffled_indices
 from lib.data.super_resolution import Patches, take
-from lib.base.errors import UserError
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop
 from lib.run.keys import purpose

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from experiments.srcnn.config import PRESETS
-from experiments.srcnn.experiment import load_data, network
+from experiments.srcnn.experiment import load_data, train_scale
+from lib.base.files import write_json
 from lib.data.super_resolution import pair, patches, take
 from lib.metrics.super_resolution import mean_psnr
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
-from lib.base.files import write_json
+from lib.report.tables import write_readmes
 from lib.run.keys import root_keys
 from lib.run.paper import load_paper
-from lib.report.tables import write_readmes
 from lib.run.watch import Watch
 
 SCALE, LEVELS = 3, (31.5, 32.0, 32.3, 32.5)
@@ -47,7 +47,7 @@ class Stopwatch(Watch):
 def ours(config, data) -> list[tuple[float, float]]:
     """`[(seconds, dB)]` of our training."""
     stopwatch = Stopwatch()
-    network(config, SCALE, root_keys((0,)), data, stopwatch)
+    train_scale(config, SCALE, root_keys((0,)), data, stopwatch)
     return stopwatch.curve
 
 
@@ -59,11 +59,11 @@ def peer(config, data) -> list[tuple[float, float]]:
     began, curve = time.monotonic(), []
     pairs = [pair(image, SCALE) for image in data.train]
     cut = patches(pairs, size=config.patch, stride=config.stride)
-    found = [
+    tensors = [
         [torch.from_numpy(np.array(x)).moveaxis(3, 1) for x in take(cut, indices, config.patch)]
         for indices in np.array_split(np.arange(len(cut.corners)), 10)
     ]
-    bicubic, truth = (torch.cat(parts) for parts in zip(*found, strict=True))
+    bicubic, truth = (torch.cat(parts) for parts in zip(*tensors, strict=True))
     net = torch.nn.Sequential(
         torch.nn.Conv2d(1, 64, 9, padding=4),
         torch.nn.ReLU(),
@@ -123,20 +123,20 @@ def main(folder: str) -> None:
     data = load_data(config, Path(folder))
     curves = {"ours": ours(config, data), "PyTorch": peer(config, data)}
     results = load_paper("experiments.srcnn").results
-    made = {
+    record = {
         "what": f"dB on Set5, ×{SCALE}",
         "levels": list(LEVELS),
         "seconds": {name: [passes(c, level) for level in LEVELS] for name, c in curves.items()},
         "curves": {
             name: [[round(s, 1), round(psnr, 3)] for s, psnr in c] for name, c in curves.items()
         },
-        "data": data.about,
+        "data": data.about["train"] + data.about["test"],
         "device": f"cpu ({os.cpu_count()} cores)",
         "versions": f"Python {platform.python_version()}, jax {version('jax')}, torch {version('torch')}",
         "command": "python -m tests.benchmarks.time_to_quality FOLDER",
     }
     results.mkdir(exist_ok=True)
-    write_json(results / "time_to_quality.json", made)
+    write_json(results / "time_to_quality.json", record)
     draw(curves, results / "time_to_quality.png")
     write_readmes()
 

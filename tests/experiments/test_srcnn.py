@@ -3,25 +3,30 @@
 import dataclasses
 import json
 import math
+import re
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import scipy.io
 
-from experiments.srcnn import ablations, beyond, claims, experiment, references, training
-from experiments.srcnn.config import PRESETS, Colors, Config, SparseCoding, sizes_of
-from lib.data.super_resolution import Patches, pair, patches, planes, take
+from experiments.srcnn import ablations, beyond, claims, experiment, figures, training
+from experiments.srcnn import sparse_coding as classical
+from experiments.srcnn.config import PARTS, PRESETS, Colors, Config, SparseCoding, sizes_of
+from experiments.srcnn.data import Data, in_color
 from lib.base.errors import UserError
+from lib.data.super_resolution import Patches, pair, patches, planes, take
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop, modcrop
 from lib.ops.resize import resize
+from lib.run.claims import judge, summarise
 from lib.run.keys import root_keys
-from lib.run.loop import member
-from lib.run.result import record
+from lib.run.loop import Trained, member
+from lib.run.result import Result, load_part, save_part
 from lib.run.watch import Watch
 from lib.steps.supervised import init_state
 
@@ -376,12 +381,22 @@ def stacked(*trees):
     return jax.tree.map(lambda *xs: jnp.stack(xs), *trees)
 
 
+def part(function, config, test, params, train=()):
+    """What a part finds with `params` for Table 2's networks, and 20 dB for bicubic."""
+    data = Data(list(train), {"set": test}, [], {})
+    seeds = len(jax.tree.leaves(params)[0])
+    trained = Result({}, weights={f"x{scale}": (params, {}) for scale in (2, 3, 4)})
+    levels = {f"bicubic_psnr_set_x{scale}": 20.0 for scale in (2, 3, 4)}
+    needs = {"table_2": trained, "bicubic": Result(levels)}
+    return function(config, root_keys(range(seeds)), data, Watch(), needs)
+
+
 def test_the_identity_gains_by_doubling_what_bicubic_by_steps_gains():
     config, same = HE, training.with_identity_path(fresh(HE), others=0.0)
     doubled = jax.tree.map(lambda x: x, same)
     doubled["conv3"] = {**same["conv3"], "bias": same["conv3"]["bias"] + 0.05}
     image = smooth(70, 64)
-    result = beyond.repeated(config, {"set": {"image": image}}, stacked(same, doubled))
+    result = part(beyond.repeated, config, {"image": image}, stacked(same, doubled))
     truth = modcrop(planes(image), 16)
     exact = truth / np.float32(255)
     for doublings, factor in enumerate((2, 4, 8, 16), start=1):
@@ -406,7 +421,7 @@ def test_twins_differ_and_shrink_alike(scale):
     config = dataclasses.replace(TINY, compared_scale=scale, scales=(2, 3, 4))
     params = stacked(fresh(config))
     image = RNG.integers(0, 256, (110, 100), np.uint8)
-    result = beyond.ill_posed(config, {"set": {"image": image}}, params)
+    result = part(beyond.ill_posed, config, {"image": image}, params)
     a, b = result.arrays["twin_a"], result.arrays["twin_b"]
     assert a.shape == b.shape == (96, 96)
     assert min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) <= 1
@@ -414,8 +429,8 @@ def test_twins_differ_and_shrink_alike(scale):
     smalls = [resize(x, (96 // scale, 96 // scale)) for x in (a, b)]
     np.testing.assert_allclose(*smalls, atol=1e-12)
     np.testing.assert_allclose(result.arrays["twin_small"], smalls[0], atol=1e-12)
-    assert result.metrics["twins_shrunk_differ"][0] < 1e-9
-    (differ,) = result.metrics["twins_differ"]
+    assert result.metrics["twins_shrunk_differ"] < 1e-9
+    differ = result.metrics["twins_differ"]
     assert differ == pytest.approx(255 * np.sqrt(((a - b) ** 2).mean())) and differ > 10
     bicubic = resize(smalls[0].astype(np.float32)[..., None], (96, 96))
     answer = training.upscaler((5, 3, 3), config.widths)(member(params, 0), bicubic)
@@ -450,6 +465,145 @@ def test_rgb_is_scored_as_rgb_and_by_its_channels():
         assert found[channel] == pytest.approx(y[channel], abs=1.5)
 
 
+# --- The arms of the comparisons ----------------------------------------------------------------
+
+ARMS = dataclasses.replace(TINY, train=("set",), test=("set",), colors=Colors(20, "5-1-3"))
+COLOR = [np.stack([smooth(39, 39, seed=i + s) for s in range(3)], axis=2) for i in range(2)]
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """What `train_network` is asked for, in order; it gives back fresh parameters at once."""
+    asked = {}
+
+    def train_network(name, config, data, keys, watch, *, sizes, steps, channels=(1.0,), **others):
+        params = stacked(*[fresh(config, sizes, len(channels))] * len(keys))
+        others |= {"sizes": sizes, "steps": steps, "channels": channels}
+        asked[name] = {**others, "data": data, "keys": keys, "config": config, "params": params}
+        return Trained(init_state(params, optax.sgd(0.1)), [{"step": steps, "psnr": [20.0]}])
+
+    monkeypatch.setattr(ablations, "train_network", train_network)
+    monkeypatch.setattr(experiment, "train_network", train_network)
+    return asked
+
+
+def test_each_strategy_of_table_5_sees_and_counts_the_channels_of_its_name(trainings):
+    part(ablations.table_5, ARMS, {"a": COLOR[0]}, stacked(fresh(ARMS)), COLOR)
+    y, cb_cr, three = (1.0, 0.0, 0.0), (0.0, 1.0, 1.0), (1.0, 1.0, 1.0)
+    wanted = {
+        "color-y-1": ("y", (1.0,), 20, None),
+        "color-ycbcr-1": ("ycbcr", three, 20, None),
+        "color-y_pretrained-1": ("ycbcr", y, 10, None),
+        "color-y_pretrained-2": ("ycbcr", three, 10, "color-y_pretrained-1"),
+        "color-cbcr_pretrained-1": ("ycbcr", cb_cr, 10, None),
+        "color-cbcr_pretrained-2": ("ycbcr", three, 10, "color-cbcr_pretrained-1"),
+        "color-rgb-1": ("rgb", three, 20, None),
+    }
+    assert trainings.keys() == wanted.keys()
+    for name, (which, channels, steps, before) in wanted.items():
+        asked = trainings[name]
+        assert (asked["channels"], asked["steps"], asked["sizes"]) == (channels, steps, "5-1-3")
+        assert asked["start"] is (trainings[before]["params"] if before else None)
+        for image, truth, bicubic in zip(COLOR, asked["data"].truth, asked["data"].bicubic):
+            made = pair(image, 3, which)
+            np.testing.assert_array_equal(truth, made.truth)
+            np.testing.assert_array_equal(bicubic, made.bicubic)
+
+
+def test_networks_of_section_4_3_2_differ_in_their_filters_and_in_nothing_else(trainings):
+    data = Data([smooth(39, 39)], {"set": {"a": smooth(48, 48)}}, [], {})
+    keys = root_keys((0, 1))
+    experiment.train_scale(ARMS, 3, keys, data, Watch())
+    main = trainings["5-3-3-x3"]
+    config = dataclasses.replace(ARMS, compared=("5-1-3", "3-3-3"))
+    same = stacked(*[training.with_identity_path(fresh(HE), others=0.0)] * 2)
+    result = part(ablations.section_4_3_2, config, data.test["set"], same, data.train)
+    for sizes in config.compared:
+        asked = trainings[f"{sizes}-x3"]
+        assert asked["sizes"] == sizes and asked["steps"] == main["steps"] == config.steps
+        chex.assert_trees_all_equal(asked["data"], main["data"])
+        np.testing.assert_array_equal(*(jax.random.key_data(t["keys"]) for t in (asked, main)))
+        kernels = [layer["kernel"].shape[1] for layer in asked["params"].values()]
+        assert kernels == list(sizes_of(sizes))
+        ours, theirs = (
+            np.array(result.metrics[f"filters_{s}_psnr_set_x3"]) for s in ("5-3-3", sizes)
+        )
+        np.testing.assert_allclose(
+            result.metrics[f"filters_gain_over_{sizes}_set_x3"], ours - theirs
+        )
+        np.testing.assert_allclose(
+            result.metrics[f"filters_{sizes}_over_bicubic_set_x3"], theirs - 20
+        )
+        assert np.all(ours != theirs) and result.metrics[f"seconds_{sizes}"] > 0
+    image = pair(data.test["set"]["a"], 3)  # the given network changes nothing
+    wanted = float(shaved_psnr(image.bicubic, image.truth, 3))
+    assert result.metrics["filters_5-3-3_psnr_set_x3"] == pytest.approx([wanted] * 2)
+
+
+def test_sparse_coding_learns_from_the_networks_images_at_its_scale(trainings, monkeypatch):
+    learned = []
+    monkeypatch.setattr(experiment, "tests_of", lambda data, scale: {"set": {"a": None}})
+    monkeypatch.setattr(experiment, "scores", lambda *about: {})
+    monkeypatch.setattr(
+        classical,
+        "learn",
+        lambda pairs, **about: (
+            learned.append(pairs) or classical.Dictionaries(*np.zeros((3, 2, 2)))
+        ),
+    )
+    data = Data([smooth(39, 39), smooth(42, 36, seed=1)], {"set": {}}, [], {})
+    experiment.sparse_coding(ARMS, root_keys((0,)), data, Watch(), {})
+    experiment.train_scale(ARMS, 3, root_keys((0,)), data, Watch())
+    seen = trainings["5-3-3-x3"]["data"]
+    assert len(learned[0]) == 2
+    for i, (truth, bicubic, scale) in enumerate(learned[0]):
+        where = (i, *(slice(side) for side in truth.shape))
+        np.testing.assert_array_equal(seen.truth[where], truth)
+        np.testing.assert_array_equal(seen.bicubic[where], bicubic)
+        assert scale == 3
+
+
+def test_what_figure_1_compares_is_the_same_images_psnr():
+    rows = [{"step": 5, "psnr": [29.0, 31.0]}, {"step": 10, "psnr": [30.5, 32.0]}]
+    needs = {
+        "bicubic": Result({"bicubic_psnr_set_x3": 30.0}),
+        "table_2": Result({"ours_psnr_set_x3": [30.5, 32.0]}, {"5-3-3-x3": rows}),
+        "sparse_coding": Result({"sparse_psnr_set_x3": 31.0}),
+    }
+    data = Data([], {"set": {}, "other": {}}, [], {})
+    result = experiment.figure_1(ARMS, root_keys((0, 1)), data, Watch(), needs)
+    assert result.metrics == {
+        "crossing": [1.0, 0.5],
+        "lead_over_sparse_set_x3": [-0.5, 1.0],
+        "lead_of_sparse_set_x3": 1.0,
+    }
+
+
+GREY = np.repeat(smooth(39, 39)[:, :, None], 3, axis=2)
+"""Grey, stored as RGB: bicubic makes no error in its Cb and Cr."""
+
+
+@pytest.mark.parametrize("image", [GREY, GREY[:, :, 0]], ids=["stored as RGB", "grey"])
+def test_table_5_of_a_set_without_colour_has_infinities_and_a_figure(image, trainings):
+    result = part(ablations.table_5, ARMS, {"a": image}, stacked(fresh(ARMS)), COLOR)
+    assert result.metrics["color_bicubic_cb"] == result.metrics["color_y_cr"][0] == math.inf
+    assert all(np.isfinite(result.metrics[f"color_{s}_y"]).all() for s in ablations.STRATEGIES)
+    kept = {name: summarise(values) for name, values in result.metrics.items()}
+    json.dumps(kept, allow_nan=False)
+    figure = figures.FIGURES["table_5"].draw(result)
+    assert "∞" in [text.get_text() for text in figure.axes[1].texts]
+    figure.canvas.draw()
+
+
+def test_an_image_without_colour_does_not_count_in_table_5(trainings):
+    one, other = (
+        part(ablations.table_5, ARMS, test, stacked(fresh(ARMS)), COLOR).metrics
+        for test in ({"a": COLOR[0]}, {"grey": GREY, "a": COLOR[0], "flat": GREY[:, :, 0]})
+    )
+    assert one == other and math.isfinite(one["color_bicubic_cb"])
+    assert list(in_color({"grey": GREY, "a": COLOR[0]})) == ["a"]
+
+
 # --- Data ------------------------------------------------------------------------------------
 
 
@@ -480,24 +634,23 @@ def authors(tmp_path):
 
 
 def test_the_authors_networks_are_loaded_and_scored_beside_ours(authors, srcnn_smoke):
-    config = dataclasses.replace(SMOKE, train=("photographs[:1]",), weights=str(authors))
-    data = experiment.load_data(config)
+    config = dataclasses.replace(SMOKE, weights=str(authors))
+    data = experiment.load_data(config, only={"test", "authors"})
     assert [(net.name, net.scale) for net in data.authors] == [
         ("9-1-5(91 images)", 3),
         ("9-5-5(ImageNet)", 2),
         ("9-5-5(ImageNet)", 3),
     ]
-    names = {f"authors {net.name}" for net in data.authors if net.scale == 3}
-    found = references.scores(data.authors, experiment.tests_of(data, 3), 3).metrics
+    assert not data.train and PARTS["authors"].default(config)
+    result = experiment.run(config, jax.random.key(0), data, only=("authors",))
     measures = ("psnr", "ssim", "ms_ssim", "ifc")
-    assert found.keys() == {
-        f"{name}_{m}_photographs_x3" for name in (*names, "bicubic") for m in measures
+    assert result.metrics.keys() == {
+        f"authors {net.name}_{m}_photographs_x{net.scale}" for net in data.authors for m in measures
     }
-    for measure in measures:  # they change nothing, and so are bicubic
-        (wanted,) = found[f"bicubic_{measure}_photographs_x3"]
-        for name in names:
-            (value,) = found[f"{name}_{measure}_photographs_x3"]
-            assert value == pytest.approx(wanted, rel=1e-3)
+    for name, value in result.metrics.items():  # they change nothing, and so are bicubic
+        wanted = srcnn_smoke[2].metrics[re.sub(r"^authors .+?_", "bicubic_", name)]
+        assert value == pytest.approx(wanted, rel=1e-3)
+    assert [words["name"] for words in result.data] == ["photographs"]
 
 
 def test_a_folder_without_the_authors_weights_is_one_line(tmp_path):
@@ -517,6 +670,24 @@ def test_damaged_weights_of_the_authors_are_named(authors):
         experiment.load_data(dataclasses.replace(SMOKE, weights=str(authors)))
 
 
+def test_only_what_is_needed_is_loaded():
+    data = experiment.load_data(SMOKE, only={"test"})
+    assert not data.train and list(data.test) == ["photographs"] and not data.about["train"]
+    data = experiment.load_data(SMOKE, only={"train"})
+    assert len(data.train) == 3 and not data.test and not data.about["test"]
+    assert [words["split"] for words in data.about["train"]] == ["train[:3]"]
+    assert not PARTS["authors"].default(SMOKE)
+    with pytest.raises(UserError, match="the part authors needs --weights"):
+        experiment.load_data(SMOKE, only={"authors"})
+
+
+def test_a_patch_larger_than_every_image_is_one_line():
+    config = dataclasses.replace(SMOKE, patch=999)
+    with pytest.raises(UserError, match="--patch 999: no training image is as large"):
+        experiment.load_data(config)
+    experiment.load_data(config, only={"test"})
+
+
 def test_a_learning_curve_crosses_at_its_first_row_above():
     rows = [
         {"step": 1},
@@ -525,34 +696,43 @@ def test_a_learning_curve_crosses_at_its_first_row_above():
         {"step": 4, "psnr": [30.5, 29.0]},
         {"step": 8, "psnr": [30.0, 32.0]},
     ]
-    assert experiment._crossing(rows, 0, 30.0) == 0.5
-    assert experiment._crossing(rows, 1, 30.0) == 0.25
-    assert experiment._crossing(rows, 0, 31.0) == 1
+    assert experiment.crossing(rows, 0, 30.0) == 0.5
+    assert experiment.crossing(rows, 1, 30.0) == 0.25
+    assert experiment.crossing(rows, 0, 31.0) == 1
 
 
 # --- The whole, on one smoke run -------------------------------------------------------------
 
 
 def only(result, name):
-    (value,) = result.metrics[name]
-    return value
+    values = result.metrics[name]
+    return values if isinstance(values, float) else values[0]
 
 
 def test_every_claim_has_its_metric(srcnn_smoke):
-    result = srcnn_smoke[2]
-    known = {claim.id for claim in claims.CLAIMS}
-    assert len(known) == len(claims.CLAIMS)
-    for preset in ("laptop", "paper"):
-        config = PRESETS[preset]
-        made = set(result.metrics) | {f"gain_over_{sizes}" for sizes in config.compared}
-        for claim in claims.CLAIMS:
-            if claim.dataset in ("photographs", None):
-                assert claim.metric in made, claim.id
-            elif not claim.metric.startswith("authors "):
-                # The paper preset's set and scales instead of the smoke's.
-                assert "set5" in config.test or preset == "laptop"
-                name = claim.metric.replace("set5", "photographs").replace("_x4", "_x3")
-                assert name in made, claim.id
+    smoke = {
+        "9-5-5": "5-3-3",
+        "9-1-5": "5-1-3",
+        "9-3-5": "5-1-3",
+        "set5": "photographs",
+        "x4": "x3",
+    }
+    for claim in claims.CLAIMS:
+        for name in (claim.metric, *([claim.baseline.metric] if claim.baseline else [])):
+            if not name.startswith("authors "):
+                for theirs, here in smoke.items():
+                    name = name.replace(theirs, here)
+                assert name in srcnn_smoke[2].metrics, claim.id
+
+
+def test_no_result_holds_for_arms_that_are_equal_or_a_curve_that_never_crosses():
+    results = {claim.id: claim for claim in claims.CLAIMS if claim.kind == "result"}
+    assert not results.pop("crosses-bicubic").met_by(1.0)
+    fades = results.pop("repeated-fades")  # of no gain nothing is left: the baseline decides
+    assert fades.baseline.metric == "repeated_gain_x2" and fades.baseline.target > 0
+    assert len(results) > 10
+    for claim in results.values():
+        assert claim.holds_if == "at least" and not claim.met_by(0.02), claim.id
 
 
 def test_the_authors_claims_name_what_their_folders_are_called():
@@ -572,22 +752,40 @@ def test_the_authors_claims_name_what_their_folders_are_called():
     }
 
 
-def test_a_record_of_the_smoke_run_is_json_and_decides_nothing(srcnn_smoke):
-    config, _, result = srcnn_smoke
-    made = record(
-        result,
-        paper="srcnn",
-        preset="smoke",
-        config=config,
-        seeds=(0,),
-        claims=claims.CLAIMS,
-        device="cpu",
-        seconds={},
-        command="",
-    )
-    json.dumps(made, allow_nan=False)
-    assert [d["split"] for d in made["data"]] == ["train[:3]", "test[:1]"]
-    assert all(row["holds"] is None for row in made["claims"])
+def test_a_smoke_run_decides_nothing(srcnn_smoke):
+    _, data, result = srcnn_smoke
+    about = {name: [d for s in part.data for d in data.about[s]] for name, part in PARTS.items()}
+    metrics = {name: summarise(values) for name, values in result.metrics.items()}
+    rows = judge(claims.CLAIMS, metrics, "smoke", about)
+    json.dumps([metrics, rows], allow_nan=False)
+    assert [d["split"] for d in result.data] == ["test[:1]", "train[:3]"]
+    assert len(rows) == len(claims.CLAIMS) and all(row["verdict"] is None for row in rows)
+
+
+def test_a_part_alone_is_the_part_beside_others_bit_for_bit(srcnn_smoke):
+    config, _, whole = srcnn_smoke
+    only = ("figure_14", "table_5")
+    names = {*only, "bicubic", "table_2", "sparse_coding"}
+    data = experiment.load_data(config, only={s for name in names for s in PARTS[name].data})
+    result = experiment.run(config, jax.random.key(0), data, only=only)
+    made = {m for m in whole.metrics if any(PARTS[name].makes(m) for name in names)}
+    assert result.metrics == {name: whole.metrics[name] for name in made}
+    chex.assert_trees_all_equal(result.arrays, {n: whole.arrays[n] for n in result.arrays})
+    assert {"filters", "crop_0_sparse", "sparse_low"} <= result.arrays.keys()
+    assert result.history == {name: whole.history[name] for name in result.history}
+    chex.assert_trees_all_equal(result.weights["x3"][0], whole.weights["x3"][0])
+
+
+def test_parts_find_the_same_from_files_of_those_before(srcnn_smoke, tmp_path):
+    config, data, whole = srcnn_smoke
+    save_part(tmp_path / "all", whole, {})
+    kept, _ = load_part(tmp_path / "all")
+    needs = dict.fromkeys(PARTS, kept)
+    for name in ("figure_1", "repeated", "ill_posed", "figure_14"):
+        again = experiment.PARTS[name](config, root_keys((0,)), data, Watch(), needs)
+        assert again.metrics == {metric: whole.metrics[metric] for metric in again.metrics}
+        chex.assert_trees_all_equal(again.arrays, {n: whole.arrays[n] for n in again.arrays})
+        assert again.metrics or again.arrays
 
 
 def test_gains_are_differences_of_what_is_reported(srcnn_smoke):
@@ -598,13 +796,24 @@ def test_gains_are_differences_of_what_is_reported(srcnn_smoke):
         )
         assert only(result, f"gain_photographs_x{scale}") == pytest.approx(ours - bicubic)
     for name, larger, smaller in (
-        ("gain_over_sparse", "ours_psnr_photographs_x3", "sparse_psnr_photographs_x3"),
-        ("gain_over_5-1-3", "psnr_5-3-3", "psnr_5-1-3"),
-        ("color_y_over_ycbcr", "color_y_y", "color_ycbcr_y"),
-        ("color_rgb_over_y", "color_rgb_rgb", "color_y_rgb"),
+        (
+            "lead_over_sparse_photographs_x3",
+            "ours_psnr_photographs_x3",
+            "sparse_psnr_photographs_x3",
+        ),
+        (
+            "lead_of_sparse_photographs_x3",
+            "sparse_psnr_photographs_x3",
+            "bicubic_psnr_photographs_x3",
+        ),
+        ("color_y_over_bicubic_photographs_x3", "color_y_y", "color_bicubic_y"),
+        ("color_y_over_ycbcr_photographs_x3", "color_y_y", "color_ycbcr_y"),
+        ("color_rgb_over_y_photographs_x3", "color_rgb_rgb", "color_y_rgb"),
     ):
         assert only(result, name) == pytest.approx(only(result, larger) - only(result, smaller))
-    assert only(result, "psnr_5-3-3") == pytest.approx(only(result, "ours_psnr_photographs_x3"))
+    assert only(result, "filters_5-3-3_psnr_photographs_x3") == pytest.approx(
+        only(result, "ours_psnr_photographs_x3")
+    )
     # The x2 network doubled once is the x2 network; its images are cut to multiples of 16 here.
     assert only(result, "repeated_gain_x2") == pytest.approx(
         only(result, "gain_photographs_x2"), abs=0.02
@@ -621,7 +830,9 @@ def test_the_learning_curves_end_where_the_networks_score(srcnn_smoke):
         assert [row["step"] for row in rows if "psnr" in row] == [30, 60]
         wanted = only(result, f"ours_psnr_photographs_x{scale}")
         assert rows[-1]["psnr"][0] == pytest.approx(wanted, abs=1e-3)
-    assert result.history["5-1-3-x3"][-1]["psnr"][0] == pytest.approx(only(result, "psnr_5-1-3"))
+    assert result.history["5-1-3-x3"][-1]["psnr"][0] == pytest.approx(
+        only(result, "filters_5-1-3_psnr_photographs_x3")
+    )
     colors = {name: rows for name, rows in result.history.items() if name.startswith("color-")}
     for strategy, (_, phases) in ablations.STRATEGIES.items():
         for phase in range(1, len(phases) + 1):
@@ -634,14 +845,15 @@ def test_the_kept_weights_score_what_is_reported(srcnn_smoke):
     config, data, result = srcnn_smoke
     assert result.weights.keys() == {"x2", "x3"}
     for scale in (2, 3):
-        params, about = result.weights[f"x{scale}"]
+        stacked, about = result.weights[f"x{scale}"]
+        params = member(stacked, 0)
         assert about == {
             "paper": "srcnn",
             "sizes": "5-3-3",
             "scale": str(scale),
             "trained on": "photographs[:3]",
         }
-        assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(params))
+        assert all(isinstance(x, np.ndarray) and len(x) == 1 for x in jax.tree.leaves(stacked))
         upscale = training.upscaler(sizes_of(config.sizes), config.widths)
         images = experiment.tests_of(data, scale)["photographs"].values()
         found = mean_psnr(lambda b, p=params, f=upscale: f(p, b), images)

@@ -1,20 +1,18 @@
 """The SRCNN paper's figures and what they show, on one smoke run as it is read back from disk."""
 
-import json
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from experiments.srcnn.ablations import STRATEGIES
+from experiments.srcnn.config import PARTS
 from experiments.srcnn.crops import CORNERS
 from experiments.srcnn.figures import FIGURES
 from lib.data.super_resolution import pair
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.color import rgb_to_ycbcr
-from lib.run.claims import summarise
-from lib.base.files import write_json
-from lib.run.result import load_result, save_arrays
+from lib.run.loop import member
+from lib.run.result import Result, load_part, save_part
 
 WINDOW = np.s_[90:186, 170:266]
 """Of the astronaut."""
@@ -29,13 +27,23 @@ def close_figures():
 @pytest.fixture(scope="module")
 def result(srcnn_smoke, tmp_path_factory):
     """What the run's folder has of it."""
-    found, folder = srcnn_smoke[2], tmp_path_factory.mktemp("run")
-    save_arrays(folder / "arrays.npz", found.arrays)
-    metrics = {name: summarise(values) for name, values in found.metrics.items()}
-    write_json(folder / "result.json", {"metrics": metrics, "data": found.data})
-    rows = [json.dumps(row) for rows in found.history.values() for row in rows]
-    (folder / "metrics.jsonl").write_text("\n".join(rows))
-    return load_result(folder)
+    folder = tmp_path_factory.mktemp("run") / "all"
+    save_part(folder, srcnn_smoke[2], {})
+    return load_part(folder)[0]
+
+
+ARRAYS = {"sparse_coding": "sparse_", "repeated": "repeated_", "ill_posed": "twin_"}
+HISTORY = {"section_4_3_2": ("5-1-3-x3",), "table_2": ("5-3-3-x2", "5-3-3-x3")}
+
+
+def of_parts(result, parts):
+    """What these parts alone found."""
+    begins = tuple(ARRAYS[part] for part in parts if part in ARRAYS)
+    begins += ("crop_", "filters", "feature_maps") if "figure_14" in parts else ()
+    metrics = {n: v for n, v in result.metrics.items() if any(PARTS[p].makes(n) for p in parts)}
+    arrays = {n: x for n, x in result.arrays.items() if n.startswith(begins)}
+    trainings = [name for part in parts for name in HISTORY.get(part, ())]
+    return Result(metrics, {name: result.history[name] for name in trainings}, arrays)
 
 
 def pictures(figure):
@@ -51,29 +59,29 @@ def curves(axis):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_drawn_from_a_result_alone(name, result):
-    figure = FIGURES[name](result)
+def test_every_figure_is_drawn_from_the_results_of_its_parts(name, result):
+    figure = FIGURES[name].draw(of_parts(result, FIGURES[name].parts))
     drawn = [axis for axis in figure.axes if axis.axison or axis.images]
     assert drawn and all(axis.has_data() for axis in drawn)
     figure.canvas.draw()
 
 
 def test_figure_1_draws_the_learning_curve_and_the_levels_that_it_is_to_cross(result):
-    axis = next(axis for axis in FIGURES["figure_1"](result).axes if axis.get_xlabel())
+    axis = next(axis for axis in FIGURES["figure_1"].draw(result).axes if axis.get_xlabel())
     lines = curves(axis)
     assert lines.keys() == {"SRCNN 5-3-3", "bicubic", "sparse coding"}
     rows = result.history["5-3-3-x3"]
     np.testing.assert_array_equal(lines["SRCNN 5-3-3"].get_xdata(), [30, 60])
     np.testing.assert_allclose(lines["SRCNN 5-3-3"].get_ydata(), [r["psnr"][0] for r in rows])
     for label, method in (("bicubic", "bicubic"), ("sparse coding", "sparse")):
-        (level,) = result.metrics[f"{method}_psnr_photographs_x3"]
+        level = result.metrics[f"{method}_psnr_photographs_x3"]
         np.testing.assert_allclose(lines[label].get_ydata(), level)
     assert axis.get_title() == "photographs, ×3, mean over images"
 
 
 def test_figure_5_shows_every_filter_from_black_to_white_the_widest_first(result):
     filters = result.arrays["filters"]
-    (sheet,) = pictures(FIGURES["figure_5"](result))
+    (sheet,) = pictures(FIGURES["figure_5"].draw(result))
     assert sheet.shape == (5, 16 * 6 - 1)
     order = np.argsort(-filters.var(axis=(0, 1)))
     for place, which in enumerate(order):
@@ -86,30 +94,31 @@ def test_figure_5_shows_every_filter_from_black_to_white_the_widest_first(result
 def test_figure_6_shows_what_the_filters_find_in_the_crop(srcnn_smoke, result):
     config, data, found = srcnn_smoke
     y = pair(data.test["photographs"]["astronaut"], 3).bicubic[WINDOW][..., 0]
-    layer = found.weights["x3"][0]["conv1"]
+    layer = member(found.weights["x3"][0], 0)["conv1"]
     np.testing.assert_array_equal(layer["kernel"][:, :, 0], result.arrays["filters"])
     windows = np.lib.stride_tricks.sliding_window_view(y, (5, 5))
     maps = np.einsum("yxij,ijc->yxc", windows, layer["kernel"][:, :, 0]) + layer["bias"]
     maps = np.maximum(maps, 0)
     np.testing.assert_allclose(result.arrays["feature_maps"], maps, atol=1e-4)
-    shown = pictures(FIGURES["figure_6"](result))
+    shown = pictures(FIGURES["figure_6"].draw(result))
     assert len(shown) == 8 and all(x.shape == (92, 92) and x.max() <= 1 for x in shown)
 
 
 def test_figure_7_has_a_curve_and_a_point_a_network(result):
-    curve, times = FIGURES["figure_7"](result).axes
+    curve, times = FIGURES["figure_7"].draw(result).axes
     lines = curves(curve)
     for sizes in ("5-1-3", "5-3-3"):
         rows = [row["psnr"][0] for row in result.history[f"{sizes}-x3"]]
         np.testing.assert_allclose(lines[sizes].get_ydata(), rows)
     assert sorted(text.get_text() for text in times.texts) == ["5-1-3", "5-3-3"]
     points = sorted(line.get_ydata()[0] for line in times.lines if line.get_marker() == "o")
-    wanted = sorted(result.metrics[f"psnr_{sizes}"][0] for sizes in ("5-1-3", "5-3-3"))
+    name = "filters_{}_psnr_photographs_x3"
+    wanted = sorted(result.metrics[name.format(sizes)][0] for sizes in ("5-1-3", "5-3-3"))
     np.testing.assert_allclose(points, wanted)
 
 
 def test_table_5_has_a_row_a_strategy_and_a_panel_a_channel(result):
-    figure = FIGURES["table_5"](result)
+    figure = FIGURES["table_5"].draw(result)
     assert [axis.get_title() for axis in figure.axes] == ["Y", "Cb", "Cr", "RGB"]
     for axis, channel in zip(figure.axes, ("y", "cb", "cr", "rgb"), strict=True):
         found = {
@@ -117,7 +126,8 @@ def test_table_5_has_a_row_a_strategy_and_a_panel_a_channel(result):
             for line in axis.lines
             if line.get_marker() == "o"
         }
-        wanted = [result.metrics[f"color_{s}_{channel}"][0] for s in ("bicubic", *STRATEGIES)]
+        wanted = [result.metrics[f"color_bicubic_{channel}"]]
+        wanted += [result.metrics[f"color_{s}_{channel}"][0] for s in STRATEGIES]
         np.testing.assert_allclose([found[row] for row in range(6)], wanted)
 
 
@@ -125,7 +135,7 @@ def test_table_5_has_a_row_a_strategy_and_a_panel_a_channel(result):
 def test_crops_show_the_same_window_by_each_method(name, srcnn_smoke, result):
     image = srcnn_smoke[1].test["photographs"]["astronaut"]
     assert CORNERS["astronaut"] == (90, 170) and str(result.arrays["crop_0_name"]) == "astronaut"
-    figure = FIGURES[name](result)
+    figure = FIGURES[name].draw(result)
     bicubic, sparse, ours, truth = pictures(figure)
     np.testing.assert_array_equal(truth, image[WINDOW])
     made = pair(image, 3, "ycbcr").bicubic[WINDOW]
@@ -138,7 +148,7 @@ def test_crops_show_the_same_window_by_each_method(name, srcnn_smoke, result):
         assert np.allclose(found[:, 0], wanted[:, 0], atol=1e-5) == (shown is bicubic)
     assert titles(figure) == [
         *(
-            f"{words}, {result.metrics[f'{method}_psnr_photographs_x3'][0]:.2f} dB"
+            f"{words}, {np.mean(result.metrics[f'{method}_psnr_photographs_x3']):.2f} dB"
             for method, words in (
                 ("bicubic", "bicubic"),
                 ("sparse", "sparse coding"),
@@ -156,7 +166,7 @@ def test_the_decibels_of_a_crop_are_the_whole_images(srcnn_smoke, result):
 
 
 def test_the_repeated_figure_shows_each_doubling_below_bicubic_at_once(srcnn_smoke, result):
-    figure = FIGURES["repeated"](result)
+    figure = FIGURES["repeated"].draw(result)
     shown, said = pictures(figure), titles(figure)
     assert len(shown) == 9 and all(x.shape == (240, 240) for x in shown)
     for n, factor in enumerate((2, 4, 8, 16)):
@@ -172,7 +182,7 @@ def test_the_repeated_figure_shows_each_doubling_below_bicubic_at_once(srcnn_smo
 
 
 def test_the_ill_posed_figure_shows_both_images_and_what_they_share(result):
-    one, other, small, answer = pictures(FIGURES["ill_posed"](result))
+    one, other, small, answer = pictures(FIGURES["ill_posed"].draw(result))
     assert one.shape == other.shape == answer.shape == (96, 96) and small.shape == (32, 32)
     assert np.abs(one - other).max() > 0.15
     for picture in (one, other, small):
