@@ -1,78 +1,77 @@
-"""The Neural Turing Machine paper: each task, its three networks, what they learn and how far it carries."""
+"""The Neural Turing Machine paper: each network learns each task, and is asked how far it carries."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.ntm import measures
-from experiments.ntm.config import Config
+from experiments.ntm.config import COMPARED, MODELS, TASKS, Config
 from experiments.ntm.training import costs, make_model, make_task, train_network
 from lib.run.loop import member
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-__all__ = ["load_data", "run"]
+__all__ = ["PARTS", "load_data", "run"]
 
 SOLVED = 1.0
 """Bits a sequence: below it a learning curve of the paper looks like zero."""
 
 
-def load_data(config: Config, data_dir: Path | None = None) -> list[dict]:
+class Data(NamedTuple):
     """Descriptions of the tasks: their sequences are made on the device, as functions of the seed."""
-    del data_dir
-    return [
-        {"name": name, "split": "generated", "fingerprint": None, "real": False}
-        for name in config.tasks
-    ]
+
+    about: dict[str, list[dict]]
 
 
-def run(config: Config, key: jax.Array, data: list[dict], watch: Watch | None = None) -> Result:
-    """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
-    watch = watch or Watch()
-    keys = jnp.atleast_1d(key)
-    result = Result({}, arrays={"sequences_per_update": np.array(config.batch)}, data=data)
-    for name in config.tasks:
-        result |= run_task(config, name, keys, watch)
-    return result
+def load_data(
+    config: Config, data_dir: Path | None = None, *, only: Collection[str] | None = None
+) -> Data:
+    """The tasks of the names `only` (None: all)."""
+    del config, data_dir
+    names = [task for task in TASKS if only is None or task in only]
+    described = {"split": "generated", "fingerprint": None, "real": False}
+    return Data({name: [{"name": name, **described}] for name in names})
 
 
-def run_task(config: Config, name: str, keys: jax.Array, watch: Watch) -> Result:
-    """Trains every network on one task, then tests it."""
-    task = make_task(config, name)
-    trained = {}
-    metrics, history, weights = {}, {}, {}
-    for kind in config.models:
-        network = getattr(getattr(config, name), kind)
-        model = make_model(config, network, kind, task.outputs)
-        training = f"{name}-{kind}"
-        found = train_network(training, config, name, kind, keys, watch)
-        trained[kind] = measures.Learned(model, [member(found.params, i) for i in range(len(keys))])
-        history[training] = found.history
-        of = f"{name}_{kind}"
-        cost = [costs(config, task, model, p)["bits"] for p in trained[kind].params]
-        metrics[f"{of}_bits"] = [float(c.mean()) for c in cost]
-        metrics[f"{of}_sequences"] = [
-            until(found.history, i, config.batch) for i in range(len(keys))
-        ]
-        metrics[f"{of}_updates"] = [float(found.history[-1]["step"])] * len(keys)
-        count = sum(x.size for x in jax.tree.leaves(trained[kind].params[0]))
-        metrics[f"{of}_parameters"] = [float(count)]
-        about = {"paper": "ntm", "task": name, "model": kind}
-        weights[training] = (jax.device_get(trained[kind].params[0]), about)
-    if "baseline" in trained:
-        for kind in trained.keys() - {"baseline"}:
-            metrics[f"{name}_{kind}_times_faster"] = times_faster(
-                metrics[f"{name}_{kind}_sequences"],
-                metrics[f"{name}_baseline_sequences"],
-                getattr(config, name).sequences,
-            )
-    result = Result(metrics, history, weights=weights)
-    return result | measures.MEASURES[name](config, task, trained)
+def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()) -> Result:
+    """What `config` asks for, or the parts `only`. `key` is one root key, or `[n]`: a replica each."""
+    return run_parts(load_paper("experiments.ntm"), config, key, data, watch, only)
 
 
-def until(history: list[dict], replica: int, batch: int) -> float:
+def train_and_test(
+    task_name: str,
+    kind: str,
+    config: Config,
+    keys: jax.Array,
+    watch: Watch,
+    needs: Mapping[str, Result],
+) -> Result:
+    """One network on one task: its learning curve, then what the paper asks of it."""
+    task, network = make_task(config, task_name), getattr(getattr(config, task_name), kind)
+    model = make_model(config, network, kind, task.outputs)
+    name = f"{task_name}-{kind}"
+    trained = train_network(name, config, task_name, kind, keys, watch)
+    params = [member(trained.params, i) for i in range(len(keys))]
+    cost = [costs(config, task, model, p)["bits"] for p in params]
+    of = f"{task_name}_{kind}"
+    metrics = {
+        f"{of}_bits": [float(c.mean()) for c in cost],
+        f"{of}_sequences": [until(trained.history, i) for i in range(len(keys))],
+        f"{of}_parameters": float(sum(x.size for x in jax.tree.leaves(params[0]))),
+    }
+    about = {"paper": "ntm", "task": task_name, "model": kind}
+    weights = {name: (jax.device_get(trained.params), about)}
+    result = Result(metrics, {name: trained.history}, weights=weights)
+    learned = measures.Learned(kind, model, params)
+    return result | measures.MEASURES[task_name](config, task, learned, needs)
+
+
+def until(history: list[dict], replica: int) -> float:
     """Sequences seen when the learning curve stays below `SOLVED`; infinite if it never does."""
     seen = np.inf
     for row in reversed(history):
@@ -80,10 +79,62 @@ def until(history: list[dict], replica: int, batch: int) -> float:
             continue
         if row["validation"][replica] >= SOLVED:
             break
-        seen = row["step"] * batch
+        seen = row["sequences"]
     return float(seen)
 
 
+def compare(task_name: str, config: Config, needs: Mapping[str, Result]) -> Result:
+    """The NTMs beside the LSTM without memory, seed by seed, and what that has come to."""
+
+    def of(kind: str, what: str) -> list[float]:
+        return needs[f"{task_name}_{kind}"].metrics[f"{task_name}_{kind}_{what}"]
+
+    what, sequences = COMPARED[task_name], getattr(config, task_name).sequences
+    metrics = {}
+    for kind in MODELS[:2]:
+        if what == "times_faster":
+            compared = times_faster(of(kind, "sequences"), of("baseline", "sequences"), sequences)
+        else:
+            pairs = zip(of(kind, "bits"), of("baseline", "bits"), strict=True)
+            compared = [theirs - own for own, theirs in pairs]
+        metrics[f"{task_name}_{kind}_{what}"] = compared
+    cost = "above_optimal" if task_name == "ngrams" else "bits"
+    metrics[f"{task_name}_compared_cost"] = of("baseline", cost)
+    return Result(metrics)
+
+
 def times_faster(ours: list[float], baseline: list[float], sequences: int) -> list[float]:
-    """How many times the sequences the baseline needs; where it never gets there, those it has seen."""
+    """How many times the sequences the baseline needs; where it never gets there, a lower bound.
+
+    That is how many times those that it has seen. A network that never gets there itself has 0.
+    """
     return [min(theirs, sequences) / own for own, theirs in zip(ours, baseline, strict=True)]
+
+
+def _network(task_name: str, kind: str):
+    def part(config, keys, data, watch, needs):
+        del data
+        return train_and_test(task_name, kind, config, keys, watch, needs)
+
+    return part
+
+
+def _comparison(task_name: str):
+    def part(config, keys, data, watch, needs):
+        del keys, data, watch
+        return compare(task_name, config, needs)
+
+    return part
+
+
+def ngrams_optimal(config, keys, data, watch, needs):
+    """The best that can be done on the N-grams (10): trained is nothing."""
+    del keys, data, watch, needs
+    return measures.ngrams_optimal(config, make_task(config, "ngrams"))
+
+
+PARTS = {
+    **{f"{task}_{kind}": _network(task, kind) for task in TASKS for kind in MODELS},
+    **{task: _comparison(task) for task in TASKS},
+    "ngrams_optimal": ngrams_optimal,
+}

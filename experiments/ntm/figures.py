@@ -1,4 +1,4 @@
-"""The paper's figures, from a `Result`; None where the run has not what a figure shows."""
+"""The paper's figures, from the results of the networks they show."""
 
 import re
 from collections import Counter
@@ -19,25 +19,33 @@ from experiments.ntm.pictures import (
     swept,
 )
 from lib.plots.style import DATA, GUIDE, MODEL, subplots
+from lib.run.paper import Figure as Drawn
 from lib.run.result import Result
 
 
-def _best_ntm(result: Result, task: str, name: str) -> str | None:
-    """The NTM of the lower cost on `task`, of those whose answers to the sequence `name` were kept."""
-    kinds = [kind for kind in ("feedforward", "lstm") if f"{name}_{kind}_reads" in result.arrays]
-    return min(kinds, key=lambda kind: result.metrics[f"{task}_{kind}_bits"][0], default=None)
+def _best_ntm(result: Result, task: str) -> str | None:
+    """The NTM of the lower cost on `task`, of the first seed."""
+    kinds = [kind for kind in MODELS if f"{task}_{kind}_bits" in result.metrics]
+    ntms = [kind for kind in kinds if kind != "baseline"]
+    return min(ntms, key=lambda kind: result.metrics[f"{task}_{kind}_bits"][0], default=None)
+
+
+def _of_any(result: Result, name: str) -> np.ndarray | None:
+    """An array that is the same for every network; `name` has {} where the network's name stands."""
+    names = (name.format(kind) for kind in MODELS)
+    return next((result.arrays[name] for name in names if name in result.arrays), None)
 
 
 def _scored(result: Result, name: str, kinds: list[str]) -> list[np.ndarray]:
     """Targets, then the answers of `kinds`, at the scored steps of the sequence `name`: `[t, bits]`."""
-    scored = result.arrays[f"{name}_scored"] > 0
-    names = [f"{name}_targets", *(f"{name}_{kind}_outputs" for kind in kinds)]
+    scored = result.arrays[f"{name}_{kinds[0]}_scored"] > 0
+    names = [f"{name}_{kinds[0]}_targets", *(f"{name}_{kind}_outputs" for kind in kinds)]
     return [result.arrays[n][scored] for n in names]
 
 
 def _copies(result: Result, kind: str | None) -> Figure | None:
-    found = (re.fullmatch(rf"copy_(\d+)_{kind}_outputs", name) for name in result.arrays)
-    lengths = sorted(int(match[1]) for match in found if match)
+    matches = (re.fullmatch(rf"copy_(\d+)_{kind}_outputs", name) for name in result.arrays)
+    lengths = sorted(int(match[1]) for match in matches if match)
     if not lengths:
         return None
     rows = [row for row in (lengths[:-1][:4], lengths[-1:]) if row]
@@ -45,13 +53,13 @@ def _copies(result: Result, kind: str | None) -> Figure | None:
     for axis, row in zip(axes[:, 0], rows, strict=True):
         blocks = {f"{n} vectors": _scored(result, f"copy_{n}", [kind]) for n in row}
         answers(axis, blocks, ["target", "output"])
-    label = MODELS[kind][0]
-    figure.suptitle(f"{label}: trained on up to {result.arrays['copy_trained_up_to']} vectors")
+    most = result.arrays[f"copy_{kind}_trained_up_to"]
+    figure.suptitle(f"{MODELS[kind][0]}: trained on up to {most} vectors")
     return figure
 
 
 def _memory(result: Result, task: str, name: str, marks: dict | None = None) -> Figure | None:
-    kind = _best_ntm(result, task, name)
+    kind = _best_ntm(result, task)
     if kind is None:
         return None
     return memory_use(result, name, kind, f"{MODELS[kind][0]}: memory use", marks)
@@ -59,8 +67,8 @@ def _memory(result: Result, task: str, name: str, marks: dict | None = None) -> 
 
 def _repeats(result: Result) -> list[tuple[int, int]]:
     """Lengths and repeats of repeat copy that were tested; those trained on come first."""
-    found = (re.fullmatch(r"repeat_copy_(\d+)x(\d+)_targets", name) for name in result.arrays)
-    return sorted((int(match[1]), int(match[2])) for match in found if match)
+    matches = (re.fullmatch(r"repeat_copy_(\d+)x(\d+)_.*_targets", name) for name in result.arrays)
+    return sorted({(int(match[1]), int(match[2])) for match in matches if match})
 
 
 def figure_3(result: Result) -> Figure | None:
@@ -70,9 +78,7 @@ def figure_3(result: Result) -> Figure | None:
 
 def figure_4(result: Result) -> Figure | None:
     """Figure 4: the NTM copies sequences longer than those that it was trained on."""
-    lengths = [name.removesuffix("_targets") for name in result.arrays if "targets" in name]
-    names = [name for name in lengths if re.fullmatch(r"copy_\d+", name)]
-    return _copies(result, _best_ntm(result, "copy", names[0])) if names else None
+    return _copies(result, _best_ntm(result, "copy"))
 
 
 def figure_5(result: Result) -> Figure | None:
@@ -82,7 +88,7 @@ def figure_5(result: Result) -> Figure | None:
 
 def figure_6(result: Result) -> Figure | None:
     """Figure 6: what the NTM writes and reads, and where, while it copies."""
-    return _memory(result, "copy", f"copy_{result.arrays.get('copy_trained_up_to')}")
+    return _memory(result, "copy", f"copy_{_of_any(result, 'copy_{}_trained_up_to')}")
 
 
 def figure_7(result: Result) -> Figure | None:
@@ -120,7 +126,7 @@ def figure_10(result: Result) -> Figure | None:
 
 def figure_11(result: Result) -> Figure | None:
     """Figure 11: the cost of recall among more items than trained on."""
-    trained = result.arrays.get("associative_recall_trained_up_to")
+    trained = _of_any(result, "associative_recall_{}_trained_up_to")
     pattern = r"associative_recall_{}_bits_(\d+)"
     return swept(result, pattern, trained, "items in the sequence", "cost a sequence, bits")
 
@@ -134,7 +140,7 @@ def figure_13(result: Result) -> Figure | None:
     """Figure 13: learning to predict N-grams; below the optimal estimator (10) nobody can be for long."""
     figure, axis = curves(result, "ngrams", 0)
     if figure is not None:
-        best = result.metrics["ngrams_optimal_validation_bits"][0]
+        best = result.metrics["ngrams_optimal_validation_bits"]
         axis.axhline(best, color=DATA, ls=":", label="optimal estimator")
         axis.set_ylim(0.98 * best, max(1.2 * best, axis.get_ylim()[1]))
         axis.legend(frameon=False)
@@ -146,7 +152,8 @@ def figure_14(result: Result) -> Figure | None:
     kinds = [kind for kind in MODELS if f"ngrams_{kind}_outputs" in result.arrays]
     if not kinds:
         return None
-    bits, best = result.arrays["ngrams_targets"][:, 0], result.arrays["ngrams_optimal"]
+    bits = result.arrays[f"ngrams_{kinds[0]}_targets"][:, 0]
+    best = result.arrays["ngrams_optimal"]
     figure, axes = subplots(
         len(kinds), width=9, height=1.5 * len(kinds) + 0.5, sharex=True, squeeze=False
     )
@@ -167,13 +174,14 @@ def figure_14(result: Result) -> Figure | None:
 
 def figure_15(result: Result) -> Figure | None:
     """Figure 15: memory use in N-grams; triangles are steps at which one of two contexts has come."""
-    if "ngrams_context" not in result.arrays:
+    targets = _of_any(result, "ngrams_{}_targets")
+    if targets is None:
         return None
     context = int(result.arrays["ngrams_context"])
-    bits = "".join("01"[int(bit)] for bit in result.arrays["ngrams_targets"][:, 0])
+    bits = "".join("01"[int(bit)] for bit in targets[:, 0])
     came = {t: bits[t - context : t] for t in range(context, len(bits))}
     marks = {
-        f"after {which}": ([t for t, seen in came.items() if seen == which], color)
+        f"after {which}": ([t for t, before in came.items() if before == which], color)
         for (which, _), color in zip(Counter(came.values()).most_common(2), (MODEL, "#d1495b"))
     }
     return _memory(result, "ngrams", "ngrams", marks)
@@ -181,9 +189,9 @@ def figure_15(result: Result) -> Figure | None:
 
 def figure_16(result: Result) -> Figure | None:
     """Figure 16: an example of priority sort: vectors with priorities, and the sorted ones."""
-    if "priority_sort_inputs" not in result.arrays:
+    inputs, targets = (_of_any(result, f"priority_sort_{{}}_{x}") for x in ("inputs", "targets"))
+    if inputs is None:
         return None
-    inputs, targets = result.arrays["priority_sort_inputs"], result.arrays["priority_sort_targets"]
     shown, bits = int(inputs[:, -1].argmax()), targets.shape[1]
     targets, priorities = targets[shown + 1 :], inputs[:shown, bits]
     panels = {
@@ -210,10 +218,10 @@ def figure_17(result: Result) -> Figure | None:
 
     Of the write heads it is the one that they fit best.
     """
-    kind = _best_ntm(result, "priority_sort", "priority_sort")
+    kind = _best_ntm(result, "priority_sort")
     if kind is None:
         return None
-    inputs = result.arrays["priority_sort_inputs"]
+    inputs = result.arrays[f"priority_sort_{kind}_inputs"]
     weightings = result.arrays[f"priority_sort_{kind}_weightings"]
     reading = result.arrays[f"priority_sort_{kind}_reads"].shape[1]
     shown, rows = int(inputs[:, -1].argmax()), weightings.shape[-1]
@@ -255,34 +263,40 @@ def figure_18(result: Result) -> Figure | None:
 
 def figure_generalisation(result: Result) -> Figure | None:
     """Figures 4 and 5 in numbers: the share of bits that are wrong against the length of a copy."""
-    trained = result.arrays.get("copy_trained_up_to")
+    trained = _of_any(result, "copy_{}_trained_up_to")
     return swept(result, r"copy_{}_wrong_(\d+)", trained, "vectors", "share of wrong bits")
 
 
 def figure_heads(result: Result) -> list[Image.Image] | None:
     """An animation: the heads while the NTM copies a sequence as long as any trained on."""
-    name = f"copy_{result.arrays.get('copy_trained_up_to')}"
-    kind = _best_ntm(result, "copy", name)
-    return None if kind is None else moving_heads(result, name, kind)
+    kind = _best_ntm(result, "copy")
+    if kind is None:
+        return None
+    return moving_heads(result, f"copy_{result.arrays[f'copy_{kind}_trained_up_to']}", kind)
 
 
+def _of(task: str, *kinds: str, beside: str = "") -> tuple[str, ...]:
+    return (*(f"{task}_{kind}" for kind in kinds or MODELS), *([beside] if beside else []))
+
+
+NTMS = ("feedforward", "lstm")
 FIGURES = {
-    "figure_3": figure_3,
-    "figure_4": figure_4,
-    "figure_5": figure_5,
-    "figure_6": figure_6,
-    "figure_7": figure_7,
-    "figure_8": figure_8,
-    "figure_9": figure_9,
-    "figure_10": figure_10,
-    "figure_11": figure_11,
-    "figure_12": figure_12,
-    "figure_13": figure_13,
-    "figure_14": figure_14,
-    "figure_15": figure_15,
-    "figure_16": figure_16,
-    "figure_17": figure_17,
-    "figure_18": figure_18,
-    "generalisation": figure_generalisation,
-    "heads": figure_heads,
+    "figure_3": Drawn(figure_3, _of("copy")),
+    "figure_4": Drawn(figure_4, _of("copy", *NTMS)),
+    "figure_5": Drawn(figure_5, _of("copy", "baseline")),
+    "figure_6": Drawn(figure_6, _of("copy", *NTMS)),
+    "figure_7": Drawn(figure_7, _of("repeat_copy")),
+    "figure_8": Drawn(figure_8, _of("repeat_copy")),
+    "figure_9": Drawn(figure_9, _of("repeat_copy", *NTMS)),
+    "figure_10": Drawn(figure_10, _of("associative_recall")),
+    "figure_11": Drawn(figure_11, _of("associative_recall")),
+    "figure_12": Drawn(figure_12, _of("associative_recall", *NTMS)),
+    "figure_13": Drawn(figure_13, _of("ngrams", beside="ngrams_optimal")),
+    "figure_14": Drawn(figure_14, _of("ngrams", beside="ngrams_optimal")),
+    "figure_15": Drawn(figure_15, _of("ngrams", *NTMS, beside="ngrams_optimal")),
+    "figure_16": Drawn(figure_16, _of("priority_sort", "lstm")),
+    "figure_17": Drawn(figure_17, _of("priority_sort", *NTMS)),
+    "figure_18": Drawn(figure_18, _of("priority_sort")),
+    "generalisation": Drawn(figure_generalisation, _of("copy")),
+    "heads": Drawn(figure_heads, _of("copy", *NTMS)),
 }

@@ -1,5 +1,6 @@
-"""What the paper asks of the networks after training, task by task."""
+"""What the paper asks of a network after training, task by task."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,14 +16,19 @@ from lib.run.result import Result
 
 
 class Learned(NamedTuple):
-    """A Flax module, and its parameters, one a seed."""
+    """A trained network: "feedforward", "lstm" or "baseline", its Flax module, its parameters, one a seed."""
 
+    kind: str
     model: Any
     params: list
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether it is an NTM."""
+        return self.kind != "baseline"
 
-Networks = dict[str, Learned]
-"""By model: "feedforward", "lstm", "baseline"."""
+
+Needs = Mapping[str, Result]
 
 
 def example(task):
@@ -31,35 +37,35 @@ def example(task):
     return jax.tree.map(lambda x: x[0], sequences)
 
 
-def shown(name: str, task, trained: Networks, *, memory: bool = False) -> dict[str, np.ndarray]:
-    """Arrays `<name>_<model>_<what>` of one sequence: what the first seed's networks answer and do.
+def shown(name: str, task, learned: Learned, *, memory: bool = False) -> dict[str, np.ndarray]:
+    """Arrays `<name>_<kind>_<what>` of one sequence: what the first seed's network is given, says, does.
 
     The memory itself, step by step, is large: only where asked for.
     """
     sequence = example(task)
-    arrays = {f"{name}_{k}": np.asarray(v) for k, v in sequence._asdict().items()}
-    for kind, learned in trained.items():
-        seen = trace(learned.model, learned.params[0], sequence)
-        keep = seen.keys() - ({"output"} if memory else {"output", "memory"})
-        arrays |= {f"{name}_{kind}_{k}": seen[k] for k in keep}
-    return arrays
+    steps = trace(learned.model, learned.params[0], sequence)
+    keep = steps.keys() - ({"output"} if memory else {"output", "memory"})
+    arrays = {k: np.asarray(v) for k, v in sequence._asdict().items()}
+    arrays |= {k: steps[k] for k in keep}
+    return {f"{name}_{learned.kind}_{k}": v for k, v in arrays.items()}
 
 
-def copy(config: Config, task, trained: Networks) -> Result:
+def copy(config: Config, task, learned: Learned, needs: Needs) -> Result:
     """Figures 4 to 6: sequences of one length each, up to far beyond those trained on."""
-    metrics, arrays = {}, {"copy_trained_up_to": np.array(config.copy.length)}
+    del needs
+    of, most = f"copy_{learned.kind}", config.copy.length
+    metrics, arrays = {}, {f"{of}_trained_up_to": np.array(most)}
     for length in config.copy.tested:
         longer = replace(task, min_length=length, max_length=length)
-        metrics |= _exactness(
-            config, f"copy_{{}}_{{}}_{length}", longer, trained, length * task.bits
-        )
-        arrays |= shown(f"copy_{length}", longer, trained, memory=length == config.copy.length)
-    length = config.copy.length
-    sequence = example(replace(task, min_length=length, max_length=length))
-    for kind in trained.keys() - {"baseline"}:
-        model, params = trained[kind]
-        found = [head_movement(trace(model, p, sequence)["weightings"], length) for p in params]
-        metrics |= {f"copy_{kind}_{name}": [f[name] for f in found] for name in found[0]}
+        exactness = _exactness(config, longer, learned, length * task.bits)
+        metrics |= {f"{of}_{name}_{length}": values for name, values in exactness.items()}
+        arrays |= shown(f"copy_{length}", longer, learned, memory=length == most)
+    if learned.has_memory:
+        model, sequence = learned.model, example(replace(task, min_length=most, max_length=most))
+        moves = [
+            head_movement(trace(model, p, sequence)["weightings"], most) for p in learned.params
+        ]
+        metrics |= {f"{of}_{name}": [move[name] for move in moves] for name in moves[0]}
     return Result(metrics, arrays=arrays)
 
 
@@ -85,49 +91,52 @@ def head_movement(weightings: np.ndarray, length: int) -> dict[str, float]:
     }
 
 
-def repeat_copy(config: Config, task, trained: Networks) -> Result:
+def repeat_copy(config: Config, task, learned: Learned, needs: Needs) -> Result:
     """Figures 8 and 9: twice as many vectors, and twice as many repeats, as trained on."""
+    del needs
     metrics, arrays = {}, {}
     length, repeats = config.repeat_copy.length, config.repeat_copy.repeats
     for long, often in ((length, repeats), (2 * length, repeats), (length, 2 * repeats)):
         longer = replace(task, min_length=long, max_length=long)
         longer = replace(longer, min_repeats=often, max_repeats=often)
-        name = f"repeat_copy_{{}}_{{}}_{long}x{often}"
-        bits = (long * often + 1) * task.outputs
-        metrics |= _exactness(config, name, longer, trained, bits)
-        arrays |= shown(f"repeat_copy_{long}x{often}", longer, trained)
+        exactness = _exactness(config, longer, learned, (long * often + 1) * task.outputs)
+        for name, values in exactness.items():
+            metrics[f"repeat_copy_{learned.kind}_{name}_{long}x{often}"] = values
+        arrays |= shown(f"repeat_copy_{long}x{often}", longer, learned)
     return Result(metrics, arrays=arrays)
 
 
-def associative_recall(config: Config, task, trained: Networks) -> Result:
+def associative_recall(config: Config, task, learned: Learned, needs: Needs) -> Result:
     """Figures 11 and 12: the cost against the number of items."""
-    metrics, arrays = {}, {}
+    del needs
+    of, most = f"associative_recall_{learned.kind}", config.associative_recall.items
+    metrics = {}
     for items in config.associative_recall.tested:
-        longer = replace(task, min_items=items, max_items=items)
-        for kind, learned in trained.items():
-            found = [costs(config, longer, learned.model, p)["bits"] for p in learned.params]
-            metrics[f"associative_recall_{kind}_bits_{items}"] = [float(f.mean()) for f in found]
-    most = config.associative_recall.items
-    longest = replace(task, min_items=most, max_items=most)
-    arrays = shown("associative_recall", longest, trained)
-    arrays["associative_recall_trained_up_to"] = np.array(most)
+        more = replace(task, min_items=items, max_items=items)
+        cost = [costs(config, more, learned.model, p)["bits"] for p in learned.params]
+        metrics[f"{of}_bits_{items}"] = [float(c.mean()) for c in cost]
+    arrays = shown("associative_recall", replace(task, min_items=most, max_items=most), learned)
+    arrays[f"{of}_trained_up_to"] = np.array(most)
     return Result(metrics, arrays=arrays)
 
 
-def ngrams(config: Config, task, trained: Networks) -> Result:
-    """Figures 13 to 15: against the best that can be done (10) on the same sequences."""
+def ngrams_optimal(config: Config, task) -> Result:
+    """What the optimal estimator (10) costs, on the validation sequences too, and what it predicts."""
     best = optimal_cost(task, purpose(jax.random.key(0), "validation"), config.validation)
     expected = optimal_cost(task, purpose(jax.random.key(0), "expected"), 100 * config.validation)
-    metrics = {"ngrams_optimal_bits": [expected], "ngrams_optimal_validation_bits": [best]}
-    for kind, learned in trained.items():
-        found = [costs(config, task, learned.model, p)["bits"].mean() for p in learned.params]
-        metrics[f"ngrams_{kind}_above_optimal"] = [float(f) - best for f in found]
-    arrays = shown("ngrams", task, trained)
-    arrays["ngrams_context"] = np.array(task.context)
-    arrays["ngrams_optimal"] = np.asarray(
-        optimal_ngram(jnp.asarray(arrays["ngrams_targets"][:, 0]), task.context)
-    )
+    metrics = {"ngrams_optimal_bits": expected, "ngrams_optimal_validation_bits": best}
+    bits = example(task).targets[:, 0]
+    predicted = np.asarray(optimal_ngram(jnp.asarray(bits), task.context))
+    arrays = {"ngrams_optimal": predicted, "ngrams_context": np.array(task.context)}
     return Result(metrics, arrays=arrays)
+
+
+def ngrams(config: Config, task, learned: Learned, needs: Needs) -> Result:
+    """Figures 13 to 15: against the best that can be done (10) on the same sequences."""
+    best = needs["ngrams_optimal"].metrics["ngrams_optimal_validation_bits"]
+    cost = [costs(config, task, learned.model, p)["bits"].mean() for p in learned.params]
+    metrics = {f"ngrams_{learned.kind}_above_optimal": [float(c) - best for c in cost]}
+    return Result(metrics, arrays=shown("ngrams", task, learned))
 
 
 def optimal_cost(task, key: jax.Array, sequences: int) -> float:
@@ -136,27 +145,28 @@ def optimal_cost(task, key: jax.Array, sequences: int) -> float:
     return float(jax.vmap(lambda b: optimal_ngram_bits(b, task.context))(bits).mean())
 
 
-def priority_sort(config: Config, task, trained: Networks) -> Result:
+def priority_sort(config: Config, task, learned: Learned, needs: Needs) -> Result:
     """Figures 16 and 17: are vectors written where a linear function of their priority says?"""
-    metrics = {}
+    del needs
+    arrays = shown("priority_sort", task, learned)
+    if not learned.has_memory:
+        return Result({}, arrays=arrays)
     key = purpose(jax.random.key(0), "validation")
     sequences = sample(task, key, jnp.arange(min(config.validation, 20)))
     priorities = np.asarray(sequences.inputs[:, : task.shown, task.bits])
     shuffled = np.random.default_rng(0).permuted(priorities, axis=1)
-    for kind in trained.keys() - {"baseline"}:
-        model, params = trained[kind]
-        found, control = [], []
-        for p in params:
-            written = [
-                trace(model, p, jax.tree.map(lambda x, i=i: x[i], sequences))["weightings"]
-                for i in range(len(priorities))
-            ]
-            weightings = np.stack(written)[:, : task.shown, model.heads :]
-            found.append(max(fit.coherence for fit in along_priority(weightings, priorities)))
-            control.append(max(fit.coherence for fit in along_priority(weightings, shuffled)))
-        metrics[f"priority_sort_{kind}_linear"] = found
-        metrics[f"priority_sort_{kind}_linear_shuffled"] = control
-    return Result(metrics, arrays=shown("priority_sort", task, trained))
+    model, coherence, by_chance = learned.model, [], []
+    for p in learned.params:
+        weightings = [
+            trace(model, p, jax.tree.map(lambda x, i=i: x[i], sequences))["weightings"]
+            for i in range(len(priorities))
+        ]
+        written = np.stack(weightings)[:, : task.shown, model.heads :]
+        coherence.append(max(fit.coherence for fit in along_priority(written, priorities)))
+        by_chance.append(max(fit.coherence for fit in along_priority(written, shuffled)))
+    of = f"priority_sort_{learned.kind}"
+    metrics = {f"{of}_linear": coherence, f"{of}_linear_shuffled": by_chance}
+    return Result(metrics, arrays=arrays)
 
 
 class Fit(NamedTuple):
@@ -211,14 +221,14 @@ def first_row(places: np.ndarray, rows: int) -> int:
     return int(used[widest] + gaps[widest] // 2) % rows
 
 
-def _exactness(config, name: str, task, trained: Networks, bits: int) -> dict[str, list[float]]:
-    metrics = {}
-    for kind, learned in trained.items():
-        found = [costs(config, task, learned.model, p) for p in learned.params]
-        metrics[name.format(kind, "exact")] = [float((f["wrong"] == 0).mean()) for f in found]
-        metrics[name.format(kind, "wrong")] = [float(f["wrong"].mean() / bits) for f in found]
-        metrics[name.format(kind, "bits")] = [float(f["bits"].mean()) for f in found]
-    return metrics
+def _exactness(config: Config, task, learned: Learned, bits: int) -> dict[str, list[float]]:
+    """Of the validation sequences, a seed each: the share without a wrong bit, of wrong bits, the cost."""
+    tested = [costs(config, task, learned.model, p) for p in learned.params]
+    return {
+        "exact": [float((c["wrong"] == 0).mean()) for c in tested],
+        "wrong": [float(c["wrong"].mean() / bits) for c in tested],
+        "bits": [float(c["bits"].mean()) for c in tested],
+    }
 
 
 MEASURES = {

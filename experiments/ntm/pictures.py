@@ -34,10 +34,9 @@ def curves(result: Result, task: str, top: float):
     if not kinds:
         return None, None
     figure, axis = subplots(width=6, height=3.2)
-    batch = int(result.arrays["sequences_per_update"])
     for kind in kinds:
         rows = [row for row in result.history[f"{task}-{kind}"] if "validation" in row]
-        seen = [row["step"] * batch / 1000 for row in rows]
+        seen = [row["sequences"] / 1000 for row in rows]
         costs = np.array([row["validation"] for row in rows])
         label, color = MODELS[kind]
         axis.plot(seen, np.median(costs, axis=1), color=color, lw=2.2, label=label)
@@ -54,12 +53,12 @@ def swept(result: Result, pattern: str, trained: int, xlabel: str, ylabel: str) 
     figure = None
     for kind, (label, color) in MODELS.items():
         matches = (re.fullmatch(pattern.format(kind), name) for name in result.metrics)
-        found = sorted((int(m[1]), result.metrics[m[0]]) for m in matches if m)
-        if not found:
+        tested = sorted((int(m[1]), result.metrics[m[0]]) for m in matches if m)
+        if not tested:
             continue
         if figure is None:
             figure, axis = subplots(width=6, height=3.2)
-        x, values = [number for number, _ in found], np.array([value for _, value in found])
+        x, values = [number for number, _ in tested], np.array([value for _, value in tested])
         axis.plot(x, np.median(values, axis=1), color=color, marker="o", label=label)
         axis.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0)
     if figure is not None:
@@ -129,11 +128,11 @@ def memory_use(
 
     steps, reading = what("reads").shape[:2]
     weightings = what("weightings")
-    scored = result.arrays[f"{name}_scored"] > 0
+    scored = what("scored") > 0
     locations = locations_in_use(weightings, scored, margin=3)
     outputs = np.where(scored[:, None], what("outputs"), np.nan)
     panels = {
-        "inputs": (result.arrays[f"{name}_inputs"], BITS),
+        "inputs": (what("inputs"), BITS),
         "outputs": (outputs, BITS),
         "adds": (what("added"), SIGNED),
         "reads": (what("reads"), SIGNED),
@@ -178,11 +177,11 @@ def memory_use(
 
 def moving_heads(result: Result, name: str, kind: str) -> list[Image.Image]:
     """A picture a step: the inputs so far, where it writes, the memory, where it reads, the outputs."""
-    memory, weightings, reads, outputs = (
+    inputs, memory, weightings, reads, outputs, scored = (
         result.arrays[f"{name}_{kind}_{what}"]
-        for what in ("memory", "weightings", "reads", "outputs")
+        for what in ("inputs", "memory", "weightings", "reads", "outputs", "scored")
     )
-    scored = result.arrays[f"{name}_scored"] > 0
+    scored = scored > 0
     steps, rows = len(memory), memory.shape[1]
     used = locations_in_use(weightings, scored, margin=0)
     # As many locations as steps, so that all strips are equally wide.
@@ -193,7 +192,7 @@ def moving_heads(result: Result, name: str, kind: str) -> list[Image.Image]:
     for t in range(steps):
         past = np.arange(steps)[:, None] <= t
         strips = {
-            "input": (np.where(past, result.arrays[f"{name}_inputs"], np.nan).T, BITS, 8),
+            "input": (np.where(past, inputs, np.nan).T, BITS, 8),
             "write head": (weightings[t, heads:, shown].max(axis=1)[None], "Oranges", CELL),
             "memory": (memory[t, shown].T / limit / 2 + 0.5, SIGNED, 8),
             "read head": (weightings[t, :heads, shown].max(axis=1)[None], "Blues", CELL),

@@ -25,7 +25,10 @@ TESTED_AT_ONCE = 100
 
 
 class Trained(NamedTuple):
-    """A network of one task after training: parameters stacked over seeds, and the learning curve."""
+    """A network of one task after training: parameters stacked over seeds, and the learning curve.
+
+    Rows of `history` say how many `sequences` were seen; some have the cost `validation`, a seed each.
+    """
 
     params: Params
     history: list[dict]
@@ -89,8 +92,8 @@ def make_learner(
 
     def step(state, data, key, t):
         del data
-        seen = t * batch + jnp.arange(batch)
-        state, metrics = update(state, sample(task, purpose(key, "sequences"), seen), key)
+        indices = t * batch + jnp.arange(batch)
+        state, metrics = update(state, sample(task, purpose(key, "sequences"), indices), key)
         return state, {"bits": metrics["bits"]}
 
     return Learner(init, step)
@@ -131,19 +134,21 @@ def train_network(
         score=score,
         score_every=config.every // config.batch,
     )
-    return Trained(trained.state.params, trained.history)
+    history = [row | {"sequences": row["step"] * config.batch} for row in trained.history]
+    return Trained(trained.state.params, history)
 
 
-@functools.lru_cache(maxsize=64)
-def _test(task, model) -> Callable:
+@functools.lru_cache(maxsize=16)
+def _cost(model) -> Callable:
+    """Compiled once for sequences of one length, of whatever task."""
+
     @jax.jit
-    def test(params, key, start):
-        sequences = sample(task, key, start + jnp.arange(TESTED_AT_ONCE))
+    def cost(params, sequences: Sequence):
         logits = model.apply({"params": params}, sequences.inputs)
         scored = sequences.targets, sequences.scored
         return {"bits": bits_per_sequence(logits, *scored), "wrong": wrong_bits(logits, *scored)}
 
-    return test
+    return cost
 
 
 def costs(config: Config, task, model, params) -> dict[str, np.ndarray]:
@@ -151,13 +156,15 @@ def costs(config: Config, task, model, params) -> dict[str, np.ndarray]:
 
     They are the same for all seeds and networks, and none of them is trained on.
     """
-    test, key = _test(task, model), purpose(jax.random.key(0), "validation")
+    cost, key = _cost(model), purpose(jax.random.key(0), "validation")
     starts = range(0, config.validation, TESTED_AT_ONCE)
-    found = [test(params, key, jnp.int32(start)) for start in starts]
-    return {k: np.concatenate([f[k] for f in found])[: config.validation] for k in found[0]}
+    rounds = [
+        cost(params, sample(task, key, start + jnp.arange(TESTED_AT_ONCE))) for start in starts
+    ]
+    return {k: np.concatenate([r[k] for r in rounds])[: config.validation] for k in rounds[0]}
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def _answer(model) -> Callable:
     return jax.jit(lambda params, inputs: model.apply({"params": params}, inputs, trace=True))
 
@@ -165,5 +172,5 @@ def _answer(model) -> Callable:
 def trace(model, params, sequence: Sequence) -> dict[str, np.ndarray]:
     """What an NTM answers to one sequence and what its heads do, `[T, ...]` each."""
     logits, steps = _answer(model)(params, sequence.inputs[None])
-    seen = {"outputs": jax.nn.sigmoid(logits), **steps}
-    return {name: np.asarray(value[0]) for name, value in seen.items()}
+    batched = {"outputs": jax.nn.sigmoid(logits), **steps}
+    return {name: np.asarray(value[0]) for name, value in batched.items()}

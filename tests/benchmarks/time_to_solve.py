@@ -15,13 +15,13 @@ import jax.numpy as jnp
 
 from experiments.ntm.config import PRESETS, Config
 from experiments.ntm.training import make_learner, make_model, make_task, sample
-from lib.metrics.bits import wrong_bits
-from lib.run.devices import choose
 from lib.base.files import write_json
+from lib.metrics.bits import wrong_bits
+from lib.report.tables import write_readmes
+from lib.run.devices import choose
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
 from lib.run.paper import load_paper
-from lib.report.tables import write_readmes
 from lib.run.watch import Watch
 
 SEEDS = range(10)
@@ -126,10 +126,11 @@ def main() -> None:
         "versions": f"Python {platform.python_version()}, jax {version('jax')}",
         "command": "python -m tests.benchmarks.time_to_solve",
     }
-    results = load_paper("experiments.ntm").results
+    paper = load_paper("experiments.ntm")
+    results = paper.results
     results.mkdir(exist_ok=True)
     write_json(results / "time_to_solve.json", made)
-    write_readmes()
+    write_readmes(paper)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.ntm import measures, training
+from experiments.ntm import experiment, measures, training
 from experiments.ntm.config import (
-    CLAIMS,
+    MODELS,
+    PARTS,
     PRESETS,
+    TASKS,
     AssociativeRecall,
     Config,
     Copy,
@@ -22,12 +24,14 @@ from experiments.ntm.config import (
     PrioritySort,
     RepeatCopy,
 )
-from experiments.ntm.experiment import run_task, times_faster, until
-from lib.models.ntm import NTM
+from experiments.ntm.experiment import compare, load_data, run, times_faster, until
+from lib.models.ntm import NTM, StackedLSTM
 from lib.ops import algorithmic
 from lib.ops.algorithmic import Sequence
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
+from lib.run.paper import load_paper
+from lib.run.result import Result
 from lib.run.watch import Watch
 
 SMOKE = PRESETS["smoke"]
@@ -280,7 +284,8 @@ def test_a_small_machine_learns_to_copy():
 
 
 def curve(*costs):
-    return [{"step": 10 * (i + 1), "validation": [c, 9.0]} for i, c in enumerate(costs)]
+    rows = enumerate(costs, start=1)
+    return [{"step": 10 * i, "sequences": 40 * i, "validation": [c, 9.0]} for i, c in rows]
 
 
 @pytest.mark.parametrize(
@@ -295,15 +300,61 @@ def curve(*costs):
 )
 def test_a_task_is_learned_when_the_curve_stays_below_one_bit(costs, wanted):
     history = curve(*costs)
-    assert until(history, 0, 4) == wanted
-    assert until(history, 1, 4) == math.inf
-    assert until([{"step": 5, "bits": [0]}, *history, {"step": 31, "bits": [9]}], 0, 4) == wanted
+    assert until(history, 0) == wanted
+    assert until(history, 1) == math.inf
+    unscored = {"step": 5, "sequences": 20, "bits": [0]}
+    assert until([unscored, *history, unscored], 0) == wanted
 
 
 def test_how_many_times_faster():
     """A baseline that never gets there has at least seen all; a network that never does gets 0."""
     found = times_faster([50, 50, math.inf, math.inf], [100, math.inf, 100, math.inf], 1000)
     assert found == [2, 20, 0, 0]
+
+
+def trained_before(task, **metrics):
+    """Results of the three networks, seed by seed: `lstm_bits=[...]`."""
+    found = {f"{task}_{kind}": {} for kind in MODELS}
+    for name, values in metrics.items():
+        found[f"{task}_{name.split('_')[0]}"][f"{task}_{name}"] = values
+    return {part: Result(metrics) for part, metrics in found.items()}
+
+
+def test_the_ntms_are_compared_with_the_lstm_without_memory_seed_by_seed():
+    needs = trained_before(
+        "copy",
+        feedforward_sequences=[10, 20],
+        lstm_sequences=[4, 5],
+        baseline_sequences=[40, math.inf],
+        baseline_bits=[0.5, 7],
+    )
+    assert compare("copy", SMOKE, needs).metrics == {
+        "copy_feedforward_times_faster": [4, 4],
+        "copy_lstm_times_faster": [10, 16],
+        "copy_compared_cost": [0.5, 7],
+    }
+    bits = {"feedforward_bits": [3, 4], "lstm_bits": [1, 1], "baseline_bits": [9, 8]}
+    sorting = compare("priority_sort", SMOKE, trained_before("priority_sort", **bits))
+    assert sorting.metrics == {
+        "priority_sort_feedforward_bits_saved": [6, 4],
+        "priority_sort_lstm_bits_saved": [8, 7],
+        "priority_sort_compared_cost": [9, 8],
+    }
+    needs = trained_before("ngrams", **bits, baseline_above_optimal=[2, 3])
+    assert compare("ngrams", SMOKE, needs).metrics["ngrams_compared_cost"] == [2, 3]
+
+
+def test_the_networks_differ_in_the_memory_and_the_controller_alone():
+    """All see the task's sequences; the LSTM has no memory, the NTMs one of the same size."""
+    for task in TASKS:
+        outputs = training.make_task(SMOKE, task).outputs
+        made = {
+            kind: training.make_model(SMOKE, getattr(getattr(SMOKE, task), kind), kind, outputs)
+            for kind in MODELS
+        }
+        assert made["baseline"] == StackedLSTM(outputs, (16,) * 3)
+        for kind in ("feedforward", "lstm"):
+            assert made[kind] == NTM(outputs, kind, (16,), 1, 12, 6, "learned")
 
 
 def written(places, rows=32):
@@ -369,39 +420,100 @@ def test_heads_that_do_not():
 
 
 def of_network(task, kind):
-    return {f"{task}_{kind}_{what}" for what in ("bits", "sequences", "updates", "parameters")}
+    return {f"{task}_{kind}_{what}" for what in ("bits", "sequences", "parameters")}
 
 
 PROMISED = {
-    "repeat_copy": {
-        f"repeat_copy_feedforward_{what}_{size}"
-        for what in ("exact", "wrong", "bits")
-        for size in ("2x2", "4x2", "2x4")
+    "repeat_copy_feedforward": {
+        f"{what}_{size}" for what in ("exact", "wrong", "bits") for size in ("2x2", "4x2", "2x4")
     },
-    "associative_recall": {f"associative_recall_feedforward_bits_{n}" for n in (3, 4)},
-    "ngrams": {
-        "ngrams_optimal_bits",
-        "ngrams_optimal_validation_bits",
-        "ngrams_feedforward_above_optimal",
-    },
-    "priority_sort": {
-        "priority_sort_feedforward_linear",
-        "priority_sort_feedforward_linear_shuffled",
-    },
+    "associative_recall_lstm": {"bits_3", "bits_4"},
+    "ngrams_baseline": {"above_optimal"},
+    "priority_sort_feedforward": {"linear", "linear_shuffled"},
 }
+"""One network a task: all three have the same code, and copy has all three in the smoke run."""
 
 
-@pytest.mark.parametrize("task", PROMISED)
-def test_each_task_measures_what_it_promises(task):
-    result = run_task(SOME, task, root_keys((0,)), Watch())
-    assert result.metrics.keys() == PROMISED[task] | of_network(task, "feedforward")
+@pytest.fixture
+def untrained(monkeypatch):
+    """Networks with parameters drawn at random: nothing is compiled to train them, but all is traced."""
+
+    def train_network(training_name, config, task_name, kind, keys, watch):
+        network = getattr(getattr(config, task_name), kind)
+        task = training.make_task(config, task_name)
+        model = training.make_model(config, network, kind, task.outputs)
+        learner = training.make_learner(task, model, 1e-3, config.batch, config.clip)
+        state = jax.eval_shape(learner.init, jax.random.key(0))
+        after, metrics = jax.eval_shape(
+            learner.step, state, (), jax.random.key(0), jax.ShapeDtypeStruct((), jnp.int32)
+        )
+        chex.assert_trees_all_equal_shapes_and_dtypes(after, state)
+        assert metrics.keys() == {"bits"} and metrics["bits"].shape == ()
+        rng = np.random.default_rng(0)
+        params = jax.tree.map(
+            lambda x: rng.normal(0, 0.3, (len(keys), *x.shape)).astype(x.dtype), state.params
+        )
+        rows = [{"step": 1, "sequences": config.batch, "validation": [9.0] * len(keys)}]
+        return training.Trained(params, rows)
+
+    monkeypatch.setattr(experiment, "train_network", train_network)
+
+
+@pytest.mark.parametrize("part", PROMISED)
+def test_each_task_measures_what_it_promises(part, untrained):
+    task, kind = part.rsplit("_", 1)
+    result = run(SMOKE, jax.random.key(0), load_data(SMOKE, only={task}), only=(part,))
+    optimal = set()
+    if task == "ngrams":
+        optimal = {"ngrams_optimal_bits", "ngrams_optimal_validation_bits"}
+    own = {f"{part}_{name}" for name in PROMISED[part]} | of_network(task, kind)
+    assert result.metrics.keys() == own | optimal
     for name, values in result.metrics.items():
-        assert len(values) == 1, name
-        assert np.isfinite(values[0]) or name.endswith("_sequences"), name
+        assert isinstance(values, float) == (name.endswith("_parameters") or name in optimal), name
+        (value,) = np.atleast_1d(values)
+        assert np.isfinite(value) or name.endswith("_sequences"), name
         if name.split("_")[-2] in ("exact", "wrong") or "linear" in name:
-            assert 0 <= values[0] <= 1, name
-    assert result.history.keys() == result.weights.keys() == {f"{task}-feedforward"}
+            assert 0 <= value <= 1, name
+    assert result.history.keys() == result.weights.keys() == {f"{task}-{kind}"}
     assert all(np.isfinite(a).all() for a in result.arrays.values())
+    assert [d["name"] for d in result.data] == [task]
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_network_can_be_trained_on_every_task(task, kind, untrained):
+    """The update is traced: its shapes, and that it gives back a state like the one it got."""
+    experiment.train_network(f"{task}-{kind}", SMOKE, task, kind, root_keys((0,)), Watch())
+
+
+def test_only_the_tasks_asked_for_are_described():
+    assert list(load_data(SMOKE).about) == list(TASKS)
+    about = load_data(SMOKE, only={"ngrams", "copy"}).about
+    assert list(about) == ["copy", "ngrams"]
+    assert [d["name"] for words in about.values() for d in words] == ["copy", "ngrams"]
+    assert not any(d["real"] for words in about.values() for d in words)
+
+
+def test_tasks_and_models_choose_the_parts_and_nothing_else():
+    paper = load_paper("experiments.ntm")
+    assert paper.chosen(SMOKE) == ["copy_feedforward", "copy_lstm", "copy_baseline", "copy"]
+    some = dataclasses.replace(SMOKE, tasks=("ngrams", "copy"), models=("lstm", "baseline"))
+    assert paper.chosen(some) == [
+        *("copy_lstm", "copy_baseline"),
+        *("ngrams_optimal", "ngrams_lstm", "ngrams_baseline"),
+    ]
+    assert paper.chosen(SMOKE, ["ngrams_lstm"]) == ["ngrams_optimal", "ngrams_lstm"]
+    assert paper.identity(some) == paper.identity(SMOKE)
+    assert PARTS.keys() == experiment.PARTS.keys()
+    assert set(paper.chosen(PRESETS["paper"])) == set(PARTS)
+
+
+def test_no_two_parts_make_the_same_metric():
+    names = {f"copy_{k}_{x}" for k in MODELS for x in ("bits", "bits_20", "times_faster", "focus")}
+    names |= {"copy_compared_cost", "ngrams_lstm_bits_saved", "ngrams_lstm_above_optimal"}
+    names |= {"ngrams_optimal_bits", "repeat_copy_lstm_bits_20x10", "repeat_copy_lstm_times_faster"}
+    for name in names:
+        assert sum(part.makes(name) for part in PARTS.values()) == 1, name
 
 
 # --- One smoke run ---------------------------------------------------------------------------
@@ -419,23 +531,25 @@ def test_a_run_measures_what_it_promises(ntm_smoke):
         for k in memories
         for what in ("times_faster", "focus", "step_of_one", "read_where_written")
     }
-    assert result.metrics.keys() == wanted
+    assert result.metrics.keys() == wanted | {"copy_compared_cost"}
     for name, values in result.metrics.items():
-        assert len(values) == 1 and (np.isfinite(values[0]) or name.endswith("_sequences")), name
+        (value,) = np.atleast_1d(values)
+        assert np.isfinite(value) or name.endswith("_sequences"), name
     for name in wanted:
         if re.search("_(exact|wrong|focus|step_of_one|read_where_written)", name):
             assert 0 <= result.metrics[name][0] <= 1, name
-    assert [d["name"] for d in data] == ["copy"] and not data[0]["real"]
-    assert result.metrics["copy_lstm_updates"] == [config.copy.sequences / config.batch]
+    assert list(result.data) == data.about["copy"] and not result.data[0]["real"]
 
 
-def test_the_claims_on_copy_find_their_metrics(ntm_smoke):
-    def kind(name):
-        return re.sub(r"_\d+$", "", name)
-
-    found = {kind(name) for name in ntm_smoke[2].metrics}
-    wanted = {kind(claim.metric) for claim in CLAIMS if claim.metric.startswith("copy_")}
-    assert wanted and wanted <= found
+def test_a_part_alone_is_the_same_as_in_a_whole_run_bit_for_bit(ntm_smoke):
+    config, data, whole = ntm_smoke
+    alone = run(config, jax.random.key(0), data, only=("copy_lstm",))
+    own = [name for name in whole.metrics if PARTS["copy_lstm"].makes(name)]
+    assert alone.metrics == {name: whole.metrics[name] for name in own}
+    assert alone.history == {"copy-lstm": whole.history["copy-lstm"]}
+    arrays = {name: whole.arrays[name] for name in whole.arrays if "_lstm_" in name}
+    chex.assert_trees_all_equal(dict(alone.arrays), arrays)
+    chex.assert_trees_all_equal(alone.weights["copy-lstm"], whole.weights["copy-lstm"])
 
 
 def test_the_learning_curves_are_near_chance_after_20_updates(ntm_smoke):
@@ -444,6 +558,7 @@ def test_the_learning_curves_are_near_chance_after_20_updates(ntm_smoke):
     for name in ("copy-feedforward", "copy-lstm", "copy-baseline"):
         rows = result.history[name]
         assert [row["step"] for row in rows] == [10, 20]
+        assert [row["sequences"] for row in rows] == [40, 80]
         costs = [row["validation"][0] for row in rows]
         assert np.all((np.array(costs) > 4) & (np.array(costs) < 8)), name
         assert costs[0] != costs[1] and np.isfinite([row["bits"] for row in rows]).all()
@@ -453,12 +568,14 @@ def test_the_learning_curves_are_near_chance_after_20_updates(ntm_smoke):
 
 def test_what_a_network_answers_and_does_is_kept(ntm_smoke):
     config, _, result = ntm_smoke
-    assert result.arrays["sequences_per_update"] == config.batch
-    assert result.arrays["copy_trained_up_to"] == 3
     for length in (3, 6):
         steps = 2 * length + 1
-        assert result.arrays[f"copy_{length}_scored"].sum() == length
         for kind in ("feedforward", "lstm", "baseline"):
+            assert result.arrays[f"copy_{kind}_trained_up_to"] == 3
+            assert result.arrays[f"copy_{length}_{kind}_scored"].sum() == length
+            for what in ("inputs", "targets"):
+                same = result.arrays[f"copy_{length}_lstm_{what}"]
+                assert np.array_equal(result.arrays[f"copy_{length}_{kind}_{what}"], same)
             found = result.arrays[f"copy_{length}_{kind}_outputs"]
             assert found.shape == (steps, 3) and np.all((found > 0) & (found < 1))
         weightings = result.arrays[f"copy_{length}_lstm_weightings"]
@@ -472,5 +589,6 @@ def test_the_weights_are_kept_with_what_there_is_to_know(ntm_smoke):
     for kind in ("feedforward", "lstm", "baseline"):
         params, about = result.weights[f"copy-{kind}"]
         assert about == {"paper": "ntm", "task": "copy", "model": kind}
-        count = sum(x.size for x in jax.tree.leaves(params))
-        assert result.metrics[f"copy_{kind}_parameters"] == [count]
+        assert {len(x) for x in jax.tree.leaves(params)} == {1}
+        count = sum(x[0].size for x in jax.tree.leaves(params))
+        assert result.metrics[f"copy_{kind}_parameters"] == count

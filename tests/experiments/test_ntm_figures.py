@@ -35,8 +35,9 @@ def one_hot(places, rows=ROWS):
 def sequence(name, inputs, targets, scored):
     """Arrays of one sequence: answers, and heads that step on by one."""
     rng, steps = np.random.default_rng(0), len(inputs)
-    arrays = {f"{name}_inputs": inputs, f"{name}_targets": targets, f"{name}_scored": scored}
+    arrays, given = {}, {"inputs": inputs, "targets": targets, "scored": scored}
     for kind in (*NTMS, "baseline"):
+        arrays |= {f"{name}_{kind}_{what}": value for what, value in given.items()}
         arrays[f"{name}_{kind}_outputs"] = rng.uniform(size=targets.shape)
     for kind, heads in NTMS.items():
         arrays[f"{name}_{kind}_weightings"] = np.stack([one_hot(np.arange(steps))] * 2 * heads, 1)
@@ -55,16 +56,16 @@ def half(steps, answered):
 
 
 def made_up(tasks=tuple(TASK_OF), models=(*NTMS, "baseline")) -> Result:
-    metrics, history = {}, {}
-    arrays = {"sequences_per_update": np.array(4)}
+    metrics, history, arrays = {}, {}, {}
     for task in tasks:
         for n, model in enumerate(models):
-            rows = [{"step": step, "bits": [9.0, 9.0]} for step in (10, 20, 30, 40)]
+            steps = (10, 20, 30, 40)
+            rows = [{"step": n, "sequences": 4 * n, "bits": [9.0, 9.0]} for n in steps]
             rows[1]["validation"], rows[3]["validation"] = [8.0, 9.0], [2.0, 4.0]
             history[f"{task}-{model}"] = rows
             metrics[f"{task}_{model}_bits"] = [1.0 + n, 2.0]
     if "copy" in tasks:
-        arrays["copy_trained_up_to"] = np.array(3)
+        arrays |= {f"copy_{m}_trained_up_to": np.array(3) for m in models}
         for length in (2, 3, 6):
             steps = 2 * length + 1
             arrays |= sequence(
@@ -77,14 +78,14 @@ def made_up(tasks=tuple(TASK_OF), models=(*NTMS, "baseline")) -> Result:
             name = f"repeat_copy_{length}x{repeats}"
             arrays |= sequence(name, bits(steps, 6), bits(steps, 5), half(steps, asked))
     if "associative_recall" in tasks:
-        arrays["associative_recall_trained_up_to"] = np.array(3)
+        arrays |= {f"associative_recall_{m}_trained_up_to": np.array(3) for m in models}
         arrays |= sequence("associative_recall", bits(20, 6), bits(20, 4), half(20, 3))
         for items in (3, 5):
             metrics |= {f"associative_recall_{m}_bits_{items}": [1.0, items] for m in models}
     if "ngrams" in tasks:
         arrays |= sequence("ngrams", bits(30, 1), bits(30, 1), np.ones(30))
         arrays |= {"ngrams_context": np.array(2), "ngrams_optimal": np.full(30, 0.5)}
-        metrics["ngrams_optimal_validation_bits"] = [3.0]
+        metrics["ngrams_optimal_validation_bits"] = 3.0
     if "priority_sort" in tasks:
         shown, asked = 5, 4
         inputs = np.zeros((shown + 1 + asked, 6))
@@ -107,7 +108,7 @@ def test_every_figure_of_the_paper_has_its_task():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_from_a_result_alone(name, result, tmp_path):
-    figure = FIGURES[name](result)
+    figure = FIGURES[name].draw(result)
     if name != "heads":
         assert all(axis.has_data() for axis in figure.axes)
     save(figure, tmp_path / "figure.png")
@@ -117,13 +118,13 @@ def test_every_figure_is_drawn_from_a_result_alone(name, result, tmp_path):
 @pytest.mark.parametrize("task", TASK_OF)
 def test_a_run_of_one_task_has_that_tasks_figures_and_no_others(task):
     alone = made_up(tasks=(task,))
-    drawn = [name for name, figure in FIGURES.items() if figure(alone) is not None]
+    drawn = [name for name, figure in FIGURES.items() if figure.draw(alone) is not None]
     assert sorted(drawn) == sorted(TASK_OF[task])
 
 
 def test_without_the_ntm_nothing_shows_a_memory():
     alone = made_up(models=("baseline",))
-    drawn = {name for name, figure in FIGURES.items() if figure(alone) is not None}
+    drawn = {name for name, figure in FIGURES.items() if figure.draw(alone) is not None}
     assert set(FIGURES) - drawn == {
         *("figure_4", "figure_6", "figure_9", "figure_12", "figure_15", "figure_17", "heads")
     }
@@ -131,12 +132,12 @@ def test_without_the_ntm_nothing_shows_a_memory():
 
 def test_without_the_baseline_only_its_own_figure_is_missing():
     alone = made_up(models=("lstm",))
-    missing = [name for name, figure in FIGURES.items() if figure(alone) is None]
+    missing = [name for name, figure in FIGURES.items() if figure.draw(alone) is None]
     assert missing == ["figure_5"]
 
 
 def test_learning_curves_count_sequences_and_show_the_median_over_seeds(result):
-    (axis,) = FIGURES["figure_3"](result).axes
+    (axis,) = FIGURES["figure_3"].draw(result).axes
     median, *seeds = axis.lines[:3]
     assert median.get_xdata().tolist() == [0.08, 0.16]
     assert median.get_ydata().tolist() == [8.5, 3.0]
@@ -147,11 +148,11 @@ def test_learning_curves_count_sequences_and_show_the_median_over_seeds(result):
 def test_learning_curves_reach_up_to_where_training_ended(result):
     bad = made_up(tasks=("copy",))
     bad.history["copy-baseline"][3]["validation"] = [60.0, 80.0]
-    assert FIGURES["figure_3"](bad).axes[0].get_ylim() == pytest.approx((0, 88))
+    assert FIGURES["figure_3"].draw(bad).axes[0].get_ylim() == pytest.approx((0, 88))
 
 
 def test_the_share_of_wrong_bits_is_drawn_at_the_lengths_tested(result):
-    (axis,) = FIGURES["generalisation"](result).axes
+    (axis,) = FIGURES["generalisation"].draw(result).axes
     assert axis.lines[0].get_xdata().tolist() == [2, 3, 6]
     assert np.allclose(axis.lines[0].get_ydata(), [0.2, 0.25, 0.4])
     (band,) = [patch for patch in axis.patches if patch.get_label() == "trained on"]
@@ -159,39 +160,41 @@ def test_the_share_of_wrong_bits_is_drawn_at_the_lengths_tested(result):
 
 
 def test_figure_4_shows_targets_above_the_answers_at_scored_steps_alone(result):
-    figure = FIGURES["figure_4"](result)
+    figure = FIGURES["figure_4"].draw(result)
     last = figure.axes[-1].images[0].get_array()
-    scored = result.arrays["copy_6_scored"] > 0
+    scored = result.arrays["copy_6_feedforward_scored"] > 0
     assert last.shape == (4 + 1 + 4, 6)
-    assert np.array_equal(last[:4], result.arrays["copy_6_targets"][scored].T)
+    assert np.array_equal(last[:4], result.arrays["copy_6_feedforward_targets"][scored].T)
     assert np.array_equal(last[5:], result.arrays["copy_6_feedforward_outputs"][scored].T)
 
 
 def test_figure_13_has_the_level_of_the_optimal_estimator(result):
-    lines = {line.get_label(): line for line in FIGURES["figure_13"](result).axes[0].lines}
+    lines = {line.get_label(): line for line in FIGURES["figure_13"].draw(result).axes[0].lines}
     assert np.allclose(lines["optimal estimator"].get_ydata(), 3.0)
 
 
 def test_figure_15_marks_the_steps_after_the_commonest_contexts(result):
     marks = [
-        line for line in FIGURES["figure_15"](result).axes[-1].lines if line.get_marker() == "^"
+        line
+        for line in FIGURES["figure_15"].draw(result).axes[-1].lines
+        if line.get_marker() == "^"
     ]
-    seen = result.arrays["ngrams_targets"][:, 0].astype(int)
+    bit = result.arrays["ngrams_lstm_targets"][:, 0].astype(int)
     assert len(marks) == 2
     for line in marks:
         context = line.get_label().removeprefix("after ")
-        at = [t for t in range(2, 30) if f"{seen[t - 2]}{seen[t - 1]}" == context]
+        at = [t for t in range(2, 30) if f"{bit[t - 2]}{bit[t - 1]}" == context]
         assert line.get_xdata().tolist() == at
 
 
 def test_figure_17_fits_the_line_across_the_end_of_the_ring(result):
     written = made_up(tasks=("priority_sort",))
-    priorities = written.arrays["priority_sort_inputs"][:5, 4]
+    priorities = written.arrays["priority_sort_feedforward_inputs"][:5, 4]
     places = np.round(15 + 5 * priorities).astype(int)
     weightings = written.arrays["priority_sort_feedforward_weightings"]
     weightings[:5, 2] = one_hot([3, 9, 4, 4, 0])
     weightings[:5, 3] = one_hot(places)
-    axis, heads, _ = FIGURES["figure_17"](written).axes
+    axis, heads, _ = FIGURES["figure_17"].draw(written).axes
     (points,) = axis.collections
     np.testing.assert_allclose(points.get_offsets(), np.stack([priorities, places % ROWS], axis=1))
     slope = np.diff(axis.lines[0].get_ydata()) / 2
@@ -213,8 +216,8 @@ def test_locations_are_shown_in_the_order_of_the_ring_without_those_unused():
 
 
 def test_the_animation_has_a_picture_a_step_and_stays_at_the_end(result, tmp_path):
-    frames = FIGURES["heads"](result)
-    assert len(frames) == len(result.arrays["copy_3_inputs"])
+    frames = FIGURES["heads"].draw(result)
+    assert len(frames) == len(result.arrays["copy_3_lstm_inputs"])
     save(frames, tmp_path / "heads.png")
     with Image.open(tmp_path / "heads.png") as picture:
         assert picture.n_frames == len(frames)
