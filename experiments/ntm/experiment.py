@@ -133,8 +133,14 @@ def ngrams_optimal(config, keys, data, watch, needs):
     return measures.ngrams_optimal(config, make_task(config, "ngrams"))
 
 
-PARTS = {
-    **{f"{task}_{kind}": _network(task, kind) for task in TASKS for kind in MODELS},
-    **{task: _comparison(task) for task in TASKS},
-    "ngrams_optimal": ngrams_optimal,
-}
+def _parts() -> dict:
+    parts = {}
+    for task in TASKS:
+        if task == "ngrams":
+            parts["ngrams_optimal"] = ngrams_optimal
+        parts |= {f"{task}_{kind}": _network(task, kind) for kind in MODELS}
+        parts[task] = _comparison(task)
+    return parts
+
+
+PARTS = _parts()

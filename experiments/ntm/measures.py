@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.ntm.config import Config
-from experiments.ntm.training import costs, sample, trace
+from experiments.ntm.training import TESTED_AT_ONCE, costs, sample, trace
 from lib.metrics.bits import optimal_ngram, optimal_ngram_bits
 from lib.run.keys import purpose
 from lib.run.result import Result
@@ -33,7 +33,8 @@ Needs = Mapping[str, Result]
 
 def example(task):
     """One sequence of `task`, the same for every network; its longest where lengths vary."""
-    sequences = sample(task, purpose(jax.random.key(0), "example"), jnp.arange(1))
+    # As many as are tested at once: the same compiled program.
+    sequences = sample(task, purpose(jax.random.key(0), "example"), jnp.arange(TESTED_AT_ONCE))
     return jax.tree.map(lambda x: x[0], sequences)
 
 
@@ -152,8 +153,8 @@ def priority_sort(config: Config, task, learned: Learned, needs: Needs) -> Resul
     if not learned.has_memory:
         return Result({}, arrays=arrays)
     key = purpose(jax.random.key(0), "validation")
-    sequences = sample(task, key, jnp.arange(min(config.validation, 20)))
-    priorities = np.asarray(sequences.inputs[:, : task.shown, task.bits])
+    sequences = sample(task, key, jnp.arange(TESTED_AT_ONCE))
+    priorities = np.asarray(sequences.inputs[: min(config.validation, 20), : task.shown, task.bits])
     shuffled = np.random.default_rng(0).permuted(priorities, axis=1)
     model, coherence, by_chance = learned.model, [], []
     for p in learned.params:

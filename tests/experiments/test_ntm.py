@@ -433,6 +433,23 @@ PROMISED = {
 }
 """One network a task: all three have the same code, and copy has all three in the smoke run."""
 
+BETWEEN = {
+    # Twice as many vectors, or repeats, are twice as many bits.
+    "repeat_copy": lambda m: (
+        min(m[f"repeat_copy_feedforward_bits_{size}"] for size in ("4x2", "2x4"))
+        > [1.4 * bits for bits in m["repeat_copy_feedforward_bits_2x2"]]
+    ),
+    "ngrams": lambda m: (
+        m["ngrams_baseline_above_optimal"]
+        == [bits - m["ngrams_optimal_validation_bits"] for bits in m["ngrams_baseline_bits"]]
+        and m["ngrams_baseline_above_optimal"][0] > 0
+    ),
+    "priority_sort": lambda m: (
+        m["priority_sort_feedforward_linear"] != m["priority_sort_feedforward_linear_shuffled"]
+    ),
+}
+"""What is compared is not the same thing twice."""
+
 
 @pytest.fixture
 def untrained(monkeypatch):
@@ -474,6 +491,8 @@ def test_each_task_measures_what_it_promises(part, untrained):
         assert np.isfinite(value) or name.endswith("_sequences"), name
         if name.split("_")[-2] in ("exact", "wrong") or "linear" in name:
             assert 0 <= value <= 1, name
+    if task in BETWEEN:
+        assert BETWEEN[task](result.metrics)
     assert result.history.keys() == result.weights.keys() == {f"{task}-{kind}"}
     assert all(np.isfinite(a).all() for a in result.arrays.values())
     assert [d["name"] for d in result.data] == [task]
@@ -564,6 +583,11 @@ def test_the_learning_curves_are_near_chance_after_20_updates(ntm_smoke):
         assert costs[0] != costs[1] and np.isfinite([row["bits"] for row in rows]).all()
         kind = name.removeprefix("copy-")
         assert result.metrics[f"copy_{kind}_bits"][0] == pytest.approx(costs[-1])
+        for length in (3, 6):
+            (bits,) = result.metrics[f"copy_{kind}_bits_{length}"]
+            assert bits == pytest.approx(3 * length, rel=0.3), name
+            (wrong,) = result.metrics[f"copy_{kind}_wrong_{length}"]
+            assert wrong == pytest.approx(0.5, abs=0.2), name
 
 
 def test_what_a_network_answers_and_does_is_kept(ntm_smoke):
