@@ -439,6 +439,9 @@ BETWEEN = {
         min(m[f"repeat_copy_feedforward_bits_{size}"] for size in ("4x2", "2x4"))
         > [1.4 * bits for bits in m["repeat_copy_feedforward_bits_2x2"]]
     ),
+    "associative_recall": lambda m: (
+        len({m[f"associative_recall_lstm_bits{items}"][0] for items in ("", "_3", "_4")}) == 3
+    ),
     "ngrams": lambda m: (
         m["ngrams_baseline_above_optimal"]
         == [bits - m["ngrams_optimal_validation_bits"] for bits in m["ngrams_baseline_bits"]]
