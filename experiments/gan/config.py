@@ -5,8 +5,9 @@ from typing import Literal
 
 from experiments.gan.claims import CLAIMS
 from lib.run.config import at_least
+from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "PRESETS", "TITLE", "Config", "Ring", "Toy"]
+__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Ring", "Toy"]
 
 TITLE = "Generative Adversarial Nets (Goodfellow et al., 2014)"
 
@@ -155,9 +156,50 @@ PRESETS = {
         early_steps=50,
         classifier_steps=100,
         every=50,
-        toy=Toy(steps=200, early=50, inner=200, batch=128, hidden=16),
+        toy=Toy(steps=100, early=50, inner=50, batch=128, hidden=16),
         ring=Ring(steps=50, replicas=2, batch=32, noise=8, hidden=16, unroll=2),
     ),
     "laptop": Config(steps=7_500, ring=_LAPTOP_RING),
     "paper": Config(),
+}
+
+# Three seeds of everything took an H100 two minutes; the two tables of densities are nothing beside that.
+_H100 = {"paper": "2 min on an H100 for all parts and three seeds"}
+_SECONDS = {"paper": "10 s on any machine"}
+
+PARTS = {
+    "table_1": Part(
+        "Table 1, Figures 2 and 3: the game on images",
+        (
+            "parzen",
+            "parzen_stderr",
+            "parzen_sigma",
+            "parzen_untrained",
+            "parzen_gain",
+            "mnist_score*",
+            "classifier_accuracy",
+        ),
+        data=("train", "valid", "test"),
+        takes=_H100,
+    ),
+    "references": Part(
+        "Table 1: what its estimate says of training images and of k-means (Theis et al. 2016)",
+        ("parzen_of_*", "parzen_kmeans_advantage"),
+        data=("train", "valid", "test"),
+        takes=_H100,
+    ),
+    "section_3": Part(
+        "section 3: the generator's gradients early on",
+        ("gradient_ratio",),
+        data=("train",),
+        takes=_H100,
+    ),
+    "figure_1": Part(
+        "Figure 1, Proposition 1: the one-dimensional game",
+        ("proposition_1_error", "toy_*"),
+        takes=_H100,
+    ),
+    "theorem_1": Part("Theorem 1", ("theorem_1_error",), takes=_SECONDS),
+    "proposition_2": Part("Proposition 2", ("proposition_2_gap",), takes=_SECONDS),
+    "ring": Part("mode collapse on a ring (Metz et al. 2017)", ("ring_*",), takes=_H100),
 }

@@ -1,7 +1,7 @@
 """The GAN paper, in the order in which it happens: game, training, scores."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,28 +10,31 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.gan import ring, theory
 from experiments.gan.config import Config
 from experiments.gan.judges import (
     Images,
     load_data,
     pixels,
-    reference_scores,
+    references,
     table_1_score,
     train_classifier,
 )
+from experiments.gan.ring import ring
+from experiments.gan.theory import figure_1, proposition_2, theorem_1
 from lib.data.batches import shuffled_indices
 from lib.metrics.inception import inception_score
 from lib.metrics.parzen import squared_distances
 from lib.models.gan import Generator, MaxoutDiscriminator, with_marginal_bias
 from lib.run.keys import purpose
-from lib.run.loop import initialise, member, train
+from lib.run.loop import PyTree, Trained, initialise, member, train
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 from lib.steps import adversarial
 from lib.steps.optimizers import classical_momentum
 
-__all__ = ["load_data", "run"]
+__all__ = ["PARTS", "load_data", "run"]
 
 CHAINS = ((1, 5), (7, 9, 1))
 """The digits that Figure 3 walks between."""
@@ -93,52 +96,55 @@ def minibatch(images, key, t, batch):
     return pixels(images[indices])
 
 
-def run(config: Config, key: jax.Array, data: Images, watch: Watch | None = None) -> Result:
-    """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
-    watch = watch or Watch()
-    keys = jnp.atleast_1d(key)
-    return (
-        images_game(config, keys, data, watch)
-        | theory.run(config.toy, keys, watch)
-        | ring.run(config.ring, keys, watch)
-    )
+def run(
+    config: Config,
+    key: jax.Array,
+    data: Images,
+    watch: Watch | None = None,
+    only: Sequence[str] = (),
+) -> Result:
+    """Everything the paper claims, or the parts `only`. `key` is one root key, or `[n]`: a replica each."""
+    return run_parts(load_paper("experiments.gan"), config, key, data, watch, only)
 
 
-def images_game(config: Config, keys: jax.Array, data: Images, watch: Watch) -> Result:
-    """Trains on images; Table 1, Figures 2 and 3, the MNIST score, the gradients at the start."""
+def table_1(
+    config: Config, keys: jax.Array, data: Images, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Trains on images; Table 1, Figures 2 and 3, the MNIST score."""
     game = make_game(config, data.train)
     rule = adversarial.simultaneous(game.players, game.generator_tx, game.discriminator_tx)
-    d_rule = adversarial.discriminator_only(game.players, game.discriminator_tx)
-    images = jnp.asarray(data.train)
-
-    def on_minibatches(rule):
-        def step(state, images, key, t):
-            x = minibatch(images, key, t, config.batch)
-            return rule(state, x, jax.random.fold_in(purpose(key, "game"), t))
-
-        return step
-
-    settings = {"every": config.every, "watch": watch}
-    start = initialise(game.init, keys)
-    trained = train(
-        "game", start, on_minibatches(rule), keys, images, steps=config.steps, **settings
-    )
-    early = train(
-        "early", start, on_minibatches(d_rule), keys, images, steps=config.early_steps, **settings
-    )
+    start, trained = play("game", config, game, rule, config.steps, keys, data, watch)
     classify, accuracy = train_classifier(config, data, watch)
-    references = reference_scores(config, data)
-    found = [
+    scored = [
         scores(config, game, member(trained.state, i), member(start, i), k, data, classify)
         for i, k in enumerate(keys)
     ]
-    metrics = {name: [float(f[0][name]) for f in found] for name in found[0][0]}
-    metrics["gradient_ratio"] = [
-        float(gradient_ratio(game, member(early.state, i), k)) for i, k in enumerate(keys)
-    ]
-    metrics |= {"classifier_accuracy": [accuracy], **references}
-    history = {"game": trained.history, "early": early.history}
-    return Result(metrics, history, found[0][1], data.about)
+    metrics = {name: [float(m[name]) for m, _ in scored] for name in scored[0][0]}
+    metrics["classifier_accuracy"] = accuracy
+    return Result(metrics, {"game": trained.history}, arrays=scored[0][1])
+
+
+def section_3(
+    config: Config, keys: jax.Array, data: Images, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Trains D against the untrained G, and compares the gradients that either loss then gives G."""
+    game = make_game(config, data.train)
+    rule = adversarial.discriminator_only(game.players, game.discriminator_tx)
+    _, early = play("early", config, game, rule, config.early_steps, keys, data, watch)
+    ratios = [float(gradient_ratio(game, member(early.state, i), k)) for i, k in enumerate(keys)]
+    return Result({"gradient_ratio": ratios}, {"early": early.history})
+
+
+def play(name, config, game, rule, steps, keys, data, watch) -> tuple[PyTree, Trained]:
+    """`(states at update 0, trained)` of the game by `rule`, on minibatches of the training images."""
+
+    def step(state, images, key, t):
+        x = minibatch(images, key, t, config.batch)
+        return rule(state, x, jax.random.fold_in(purpose(key, "game"), t))
+
+    start, images = initialise(game.init, keys), jnp.asarray(data.train)
+    settings = {"steps": steps, "every": config.every, "watch": watch}
+    return start, train(name, start, step, keys, images, **settings)
 
 
 def scores(config, game, state, start, key, data, classify) -> tuple[dict, dict]:
@@ -206,3 +212,14 @@ def gradient_ratio(game: Game, state, key) -> jax.Array:
     return norm(state.generator, adversarial.non_saturating) / norm(
         state.generator, adversarial.saturating
     )
+
+
+PARTS = {
+    "table_1": table_1,
+    "references": references,
+    "section_3": section_3,
+    "figure_1": figure_1,
+    "theorem_1": theorem_1,
+    "proposition_2": proposition_2,
+    "ring": ring,
+}

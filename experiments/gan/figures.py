@@ -2,12 +2,13 @@
 
 import math
 
+import matplotlib.figure
 import numpy as np
-from matplotlib.figure import Figure
 
 from experiments.gan.theory import GRID, data_density
 from lib.plots.images import show, tile
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.paper import Figure
 from lib.run.result import Result
 
 PANELS = {
@@ -18,19 +19,26 @@ PANELS = {
 }
 
 
-def figure_1(result: Result) -> Figure:
+def figure_1(result: Result) -> matplotlib.figure.Figure:
     """Figure 1: densities, D and D* on one dimension, and below them where G sends z."""
     figure, axes = subplots(2, 4, width=11, height=3.9, height_ratios=(4, 1), sharex=True)
     p_data = np.asarray(data_density(GRID))
     for column, (name, title) in enumerate(PANELS.items()):
         top, arrows = axes[:, column]
-        panel = {k: result.arrays[f"toy_{name}_{k}"] for k in ("p_g", "d", "d_star", "x", "seen")}
-        seen = np.where(panel["seen"], 1.0, np.nan)
+        panel = {
+            k: result.arrays[f"toy_{name}_{k}"] for k in ("p_g", "d", "d_star", "x", "support")
+        }
+        support = np.where(panel["support"], 1.0, np.nan)
         top.plot(GRID, p_data, ":", color=DATA, label="data $p_{data}$")
         top.plot(GRID, panel["p_g"], color=MODEL, label="generator $p_g$")
         top.plot(GRID, panel["d"], "--", color=DISCRIMINATOR, label="D trained")
         top.plot(
-            GRID, panel["d_star"] * seen, color=DISCRIMINATOR, lw=0.8, alpha=0.6, label="D* exact"
+            GRID,
+            panel["d_star"] * support,
+            color=DISCRIMINATOR,
+            lw=0.8,
+            alpha=0.6,
+            label="D* exact",
         )
         top.set(title=title, xlim=(-2, 4), ylim=(0, 1.45), yticks=(0, 0.5, 1))
         z = np.linspace(-2, 4, len(panel["x"]))
@@ -57,7 +65,7 @@ def figure_1(result: Result) -> Figure:
     return figure
 
 
-def figure_2(result: Result) -> Figure:
+def figure_2(result: Result) -> matplotlib.figure.Figure:
     """Figure 2: samples as they come; in the last column the nearest training image."""
     samples, nearest = result.arrays["samples"], result.arrays["nearest"]
     figure, axes = subplots(1, 2, width=5.2, height=3.5, width_ratios=(5, 1))
@@ -66,7 +74,7 @@ def figure_2(result: Result) -> Figure:
     return figure
 
 
-def figure_3(result: Result) -> Figure:
+def figure_3(result: Result) -> matplotlib.figure.Figure:
     """Figure 3: digits along straight lines in noise space."""
     walks = {name: x for name, x in result.arrays.items() if name.startswith("walk_")}
     figure, axes = subplots(len(walks), 1, width=6, height=0.95 * len(walks) + 0.1, squeeze=False)
@@ -75,7 +83,7 @@ def figure_3(result: Result) -> Figure:
     return figure
 
 
-def figure_game(result: Result) -> Figure:
+def figure_game(result: Result) -> matplotlib.figure.Figure:
     """The game's value, and what D answers on average, against updates."""
     rows = result.history["game"]
     steps = np.array([row["step"] for row in rows])
@@ -103,7 +111,7 @@ def figure_game(result: Result) -> Figure:
     return figure
 
 
-def figure_proposition_2(result: Result) -> Figure:
+def figure_proposition_2(result: Result) -> matplotlib.figure.Figure:
     """Proposition 2: with densities as tables, C(G) falls to its minimum."""
     figure, axis = subplots(width=4.5, height=2.8)
     gap = np.maximum(result.arrays["proposition_2"], 1e-8)
@@ -112,7 +120,7 @@ def figure_proposition_2(result: Result) -> Figure:
     return figure
 
 
-def figure_ring(result: Result) -> Figure:
+def figure_ring(result: Result) -> matplotlib.figure.Figure:
     """Mode collapse: samples of the first replica through training, plain above, unrolled below."""
     centres = result.arrays["ring_centres"]
     games = {name: result.arrays[f"ring_{name}"] for name in ("plain", "unrolled")}
@@ -134,10 +142,10 @@ def figure_ring(result: Result) -> Figure:
 
 
 FIGURES = {
-    "figure_1": figure_1,
-    "figure_2": figure_2,
-    "figure_3": figure_3,
-    "game": figure_game,
-    "proposition_2": figure_proposition_2,
-    "ring": figure_ring,
+    "figure_1": Figure(figure_1, ("figure_1",)),
+    "figure_2": Figure(figure_2, ("table_1",)),
+    "figure_3": Figure(figure_3, ("table_1",)),
+    "game": Figure(figure_game, ("table_1",)),
+    "proposition_2": Figure(figure_proposition_2, ("proposition_2",)),
+    "ring": Figure(figure_ring, ("ring",)),
 }

@@ -1,5 +1,6 @@
 """What the game is judged with: the images, Table 1's estimate, a classifier, and two impostors."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,42 +11,59 @@ import numpy as np
 import optax
 
 from experiments.gan.config import Config
-from lib.data import Dataset, load
+from lib.data import load
 from lib.data.batches import shuffled_indices
 from lib.metrics.parzen import PAPER_SIGMAS, parzen
 from lib.models.mlp import MLP
 from lib.run.keys import root_keys
 from lib.run.loop import initialise, train
+from lib.run.result import Result
 from lib.run.watch import Watch
 from lib.steps.supervised import init_state, supervised
 
+SPLITS = ("train", "valid", "test")
+"""The sources that parts ask for."""
+
 
 class Images(NamedTuple):
-    """Flattened images, uint8 `[n, d]`, and labels, int32 `[n]`, of the three splits."""
+    """Flattened images, uint8 `[n, d]`, and labels, int32 `[n]`, by split; no rows of one not asked for.
+
+    `about`: split -> its description, for the record.
+    """
 
     train: np.ndarray
     train_labels: np.ndarray
     valid: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray
-    about: tuple[dict, ...]
+    about: dict[str, list[dict]]
 
 
-def load_data(config: Config, data_dir: Path | None = None) -> Images:
-    """The three splits. Raises UserError where `lib.data.load` does."""
-    splits = (config.train_split, config.valid_split, config.test_split)
-    training, valid, test = (load(config.dataset, split, data_dir=data_dir) for split in splits)
+def load_data(
+    config: Config, data_dir: Path | None = None, *, only: Collection[str] | None = None
+) -> Images:
+    """The three splits, or those `only`. Raises UserError where `lib.data.load` does."""
+    wanted = [split for split in SPLITS if only is None or split in only]
+    loaded = {
+        split: load(config.dataset, getattr(config, f"{split}_split"), data_dir=data_dir)
+        for split in wanted
+    }
 
-    def flat(dataset: Dataset) -> np.ndarray:
-        return dataset.arrays["image"].reshape(len(dataset), -1)
+    def images(split: str) -> np.ndarray:
+        if split not in loaded:
+            return np.zeros((0, 0), np.uint8)
+        return loaded[split].arrays["image"].reshape(len(loaded[split]), -1)
+
+    def labels(split: str) -> np.ndarray:
+        return loaded[split].arrays["label"] if split in loaded else np.zeros(0, np.int32)
 
     return Images(
-        flat(training),
-        training.arrays["label"],
-        flat(valid),
-        flat(test),
-        test.arrays["label"],
-        tuple(dataset.describe() for dataset in (training, valid, test)),
+        images("train"),
+        labels("train"),
+        images("valid"),
+        images("test"),
+        labels("test"),
+        {split: [dataset.describe()] for split, dataset in loaded.items()},
     )
 
 
@@ -105,8 +123,10 @@ def train_classifier(config: Config, data: Images, watch: Watch):
     return classify, float(right.mean())
 
 
-def reference_scores(config: Config, data: Images) -> dict[str, list[float]]:
-    """What real training images, and k-means centroids, score as "samples"."""
+def references(
+    config: Config, keys: jax.Array, data: Images, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """What real training images, and k-means centroids, score as "samples"; of no seed."""
     from sklearn.cluster import MiniBatchKMeans
 
     n = min(config.parzen_samples, len(data.train))
@@ -117,8 +137,10 @@ def reference_scores(config: Config, data: Images) -> dict[str, list[float]]:
     ).fit(images)
     real = float(table_1_score(images[:n], data)["mean"])
     centroids = float(table_1_score(means.cluster_centers_, data)["mean"])
-    return {
-        "parzen_of_training_images": [real],
-        "parzen_of_kmeans": [centroids],
-        "parzen_kmeans_advantage": [centroids - real],
-    }
+    return Result(
+        {
+            "parzen_of_training_images": real,
+            "parzen_of_kmeans": centroids,
+            "parzen_kmeans_advantage": centroids - real,
+        }
+    )

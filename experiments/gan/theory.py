@@ -1,13 +1,15 @@
 """Section 4 on a computer: Propositions 1 and 2, Theorem 1, and the one-dimensional game of Figure 1."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.gan.config import Toy
+from experiments.gan.config import Config, Toy
 from lib.metrics.divergence import (
     jensen_shannon,
     optimal_discriminator,
@@ -24,20 +26,25 @@ GRID = np.linspace(-4.0, 4.0, 201, dtype=np.float32)
 MEAN, STD = 1.0, 0.7
 """The data of the one-dimensional game: N(MEAN, STD^2)."""
 SUPPORT = 1e-2
-"""D is judged where p_data + p_g exceeds this: elsewhere nothing is ever seen."""
+"""D is judged where p_data + p_g exceeds this: elsewhere it meets nothing."""
 
 
-def run(config: Toy, keys: jax.Array, watch: Watch) -> Result:
-    """Everything here, for one replica a key."""
-    criterion = [float(theorem_1_error(purpose(k, "theorem 1"))) for k in keys]
-    gaps = [proposition_2(purpose(k, "proposition 2")) for k in keys]
-    metrics = {
-        "theorem_1_error": criterion,
-        "proposition_2_gap": [float(curve[-1]) for curve in gaps],
-    }
-    return Result(metrics, arrays={"proposition_2": np.asarray(gaps[0])}) | toy_game(
-        config, keys, watch
+def theorem_1(
+    config: Config, keys: jax.Array, data: Any, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Theorem 1 on random densities."""
+    return Result(
+        {"theorem_1_error": [float(theorem_1_error(purpose(k, "theorem 1"))) for k in keys]}
     )
+
+
+def proposition_2(
+    config: Config, keys: jax.Array, data: Any, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Proposition 2 on random densities, and the first seed's curve."""
+    curves = [np.asarray(criterion_curve(purpose(k, "proposition 2"))) for k in keys]
+    metrics = {"proposition_2_gap": [float(curve[-1]) for curve in curves]}
+    return Result(metrics, arrays={"proposition_2": curves[0]})
 
 
 def theorem_1_error(key: jax.Array, densities: int = 100, states: int = 64) -> jax.Array:
@@ -46,7 +53,7 @@ def theorem_1_error(key: jax.Array, densities: int = 100, states: int = 64) -> j
     return jnp.abs(virtual_criterion(p, q) + math.log(4) - 2 * jensen_shannon(p, q)).max()
 
 
-def proposition_2(key: jax.Array, states: int = 64, steps: int = 2000) -> jax.Array:
+def criterion_curve(key: jax.Array, states: int = 64, steps: int = 2000) -> jax.Array:
     """`C(G) + log 4` after each step of p_g in function space, D optimal at each: `[steps]`, nats.
 
     The subgradient of `sup_D U(p_g, D)` in p_g is log(1 - D*). The step is an exponentiated gradient,
@@ -108,28 +115,35 @@ def make_toy(config: Toy):
     return adversarial.Players(noise, generate, discriminate), init, g_tx, d_tx
 
 
-def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
+def figure_1(
+    config: Config, keys: jax.Array, data: Any, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
     """Figure 1's four panels: (a) early, (b) D to its optimum, (c) then G, (d) the end of the game."""
-    players, init, g_tx, d_tx = make_toy(config)
+    del data
+    toy = config.toy
+    players, init, g_tx, d_tx = make_toy(toy)
 
-    def data(key, *shape):
-        return MEAN + STD * jax.random.normal(key, (*shape, config.batch, 1))
+    def draw(key, *shape):
+        return MEAN + STD * jax.random.normal(key, (*shape, toy.batch, 1))
 
-    def go(name, start, rule, batch, steps):
+    def by(rule, batch):
         def step(state, _, key, t):
             batch_key, rule_key = jax.random.split(jax.random.fold_in(key, t))
             return rule(state, batch(batch_key), rule_key)
 
+        return step
+
+    def go(name, start, step, steps):
         every = min(steps, 250)
         return train(name, start, step, keys, None, steps=steps, every=every, watch=watch).state
 
-    game = adversarial.alternating(players, g_tx, d_tx)
-    d_only = adversarial.discriminator_only(players, d_tx)
-    g_only = adversarial.generator_only(players, g_tx)
-    a = go("toy-early", initialise(init, keys), game, lambda key: data(key, 1), config.early)
-    b = go("toy-inner", a, d_only, data, config.inner)
-    c = go("toy-outer", b, g_only, lambda key: config.batch, config.outer)
-    d = go("toy-game", a, game, lambda key: data(key, 1), config.steps - config.early)
+    game = by(adversarial.alternating(players, g_tx, d_tx), lambda key: draw(key, 1))
+    d_only = by(adversarial.discriminator_only(players, d_tx), draw)
+    g_only = by(adversarial.generator_only(players, g_tx), lambda key: toy.batch)
+    a = go("toy-early", initialise(init, keys), game, toy.early)
+    b = go("toy-inner", a, d_only, toy.inner)
+    c = go("toy-outer", b, g_only, toy.outer)
+    d = go("toy-game", a, game, toy.steps - toy.early)
 
     p_data = data_density(GRID)
     z = jnp.linspace(0, 1, 21)[:, None]
@@ -141,7 +155,7 @@ def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
             "d": jax.nn.sigmoid(players.discriminate(state.discriminator, GRID[:, None], None)),
             "d_star": optimal_discriminator(p_data + 1e-12, p_g + 1e-12),
             "x": players.generate(state.generator, z)[:, 0],
-            "seen": p_data + p_g > SUPPORT,
+            "support": p_data + p_g > SUPPORT,
         }
 
     panels = {
@@ -149,7 +163,9 @@ def toy_game(config: Toy, keys: jax.Array, watch: Watch) -> Result:
     }
 
     def error(panel, target):
-        return np.asarray(jnp.abs(panel["d"] - target).mean(axis=1, where=panel["seen"])).tolist()
+        return np.asarray(
+            jnp.abs(panel["d"] - target).mean(axis=1, where=panel["support"])
+        ).tolist()
 
     def as_masses(density):
         return density / density.sum(axis=-1, keepdims=True)

@@ -16,12 +16,12 @@ def close_figures():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_from_a_result_alone(name, gan_smoke):
-    figure = FIGURES[name](gan_smoke[2])
+    figure = FIGURES[name].draw(gan_smoke[2])
     assert all(axis.has_data() or axis.texts for axis in figure.axes)
 
 
 def test_figure_1_draws_the_density_of_the_data_and_d_in_every_panel(gan_smoke):
-    figure = FIGURES["figure_1"](gan_smoke[2])
+    figure = FIGURES["figure_1"].draw(gan_smoke[2])
     for axis in figure.axes[:4]:
         curves = {line.get_label(): line.get_ydata() for line in axis.lines}
         np.testing.assert_allclose(curves["data $p_{data}$"], np.asarray(data_density(GRID)))
@@ -39,13 +39,13 @@ def test_figure_2s_neighbour_is_the_training_image_nearest_to_the_last_sample_of
 
 
 def test_the_game_figure_marks_the_equilibrium(gan_smoke):
-    value, answers = FIGURES["game"](gan_smoke[2]).axes
+    value, answers = FIGURES["game"].draw(gan_smoke[2]).axes
     assert any(np.allclose(line.get_ydata(), -np.log(4)) for line in value.lines)
     assert any(np.allclose(line.get_ydata(), 0.5) for line in answers.lines)
 
 
 def test_the_ring_figure_shows_every_stage_of_both_games(gan_smoke):
     config, _, result = gan_smoke
-    figure = FIGURES["ring"](result)
+    figure = FIGURES["ring"].draw(result)
     assert len(figure.axes) == 2 * len(result.arrays["ring_updates"])
     assert result.arrays["ring_updates"][-1] == config.ring.steps

@@ -10,7 +10,7 @@ import scipy.special
 import scipy.stats
 
 from experiments.gan import ring, theory
-from experiments.gan.config import CLAIMS, PRESETS, Ring
+from experiments.gan.config import CLAIMS, PARTS, PRESETS, Ring
 from experiments.gan.experiment import digit_walks, make_game
 from lib.metrics.parzen import PAPER_SIGMAS
 from lib.steps.adversarial import Players
@@ -26,7 +26,7 @@ def test_theorem_1_holds_to_the_rounding_of_float32(seed):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_proposition_2_the_criterion_falls_to_its_minimum_without_ever_rising(seed):
-    curve = np.asarray(theory.proposition_2(jax.random.key(seed)))
+    curve = np.asarray(theory.criterion_curve(jax.random.key(seed)))
     assert curve.shape == (2000,)
     assert curve[0] > 0.05, "the start should not be the end"
     assert np.diff(curve).max() < 1e-6
@@ -158,9 +158,10 @@ def test_walks_are_straight_even_lines_between_the_noise_that_gives_the_surest_d
 def test_every_metric_is_finite_and_every_claim_finds_its_own(gan_smoke):
     config, _, result = gan_smoke
     for name, values in result.metrics.items():
-        wanted = config.ring.replicas if name.startswith("ring_") else 1
-        assert len(values) == wanted, name
         assert np.all(np.isfinite(values)), name
+        of_no_seed = name == "classifier_accuracy" or PARTS["references"].makes(name)
+        wanted = None if of_no_seed else config.ring.replicas if name.startswith("ring_") else 1
+        assert (None if isinstance(values, float) else len(values)) == wanted, name
     assert {claim.metric for claim in CLAIMS} <= result.metrics.keys()
 
 
@@ -173,7 +174,6 @@ def test_the_metrics_lie_where_they_must(gan_smoke):
     np.testing.assert_allclose(metrics["parzen_gain"], gain, rtol=1e-4)
     assert metrics["parzen_stderr"] > 0
     assert metrics["theorem_1_error"] < 1e-6
-    assert metrics["gradient_ratio"] > 1
     for name in ("plain", "unrolled"):
         modes, quality = metrics[f"ring_modes_{name}"], metrics[f"ring_quality_{name}"]
         assert np.all((modes >= 0) & (modes <= 8) & (quality >= 0) & (quality <= 1))
@@ -190,12 +190,10 @@ def test_the_history_has_a_row_a_chunk(gan_smoke):
 
 def test_the_data_are_described_and_disjoint(gan_smoke):
     config, data, result = gan_smoke
-    assert [d["split"] for d in result.data] == [
-        config.train_split,
-        config.valid_split,
-        config.test_split,
-    ]
+    splits = [config.train_split, config.valid_split, config.test_split]
+    assert [d["split"] for d in result.data] == splits
     assert all(d["real"] for d in result.data)
+    assert result.data == [d for source in ("train", "valid", "test") for d in data.about[source]]
     assert data.train.shape == (1200, 64)
 
 
