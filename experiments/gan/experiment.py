@@ -154,17 +154,17 @@ def scores(config, game, state, start, key, data, classify) -> tuple[dict, dict]
     n = config.parzen_samples
     z = game.players.noise(sample_key, n)
     samples, untrained = generate(state.generator, z), generate(start.generator, z)
-    table_1, before = table_1_score(samples, data), table_1_score(untrained, data)
+    after, before = table_1_score(samples, data), table_1_score(untrained, data)
     mnist_score, spread = inception_score(classify(samples))
     shown = generate(state.generator, game.players.noise(figure_key, 20))
     nearest = nearest_images(shown[4::5], data.train)
     walks = digit_walks(generate, state.generator, game.players.noise(walk_key, 2000), classify)
     metrics = {
-        "parzen": table_1["mean"],
-        "parzen_stderr": table_1["stderr"],
-        "parzen_sigma": table_1["sigma"],
+        "parzen": after["mean"],
+        "parzen_stderr": after["stderr"],
+        "parzen_sigma": after["sigma"],
         "parzen_untrained": before["mean"],
-        "parzen_gain": table_1["mean"] - before["mean"],
+        "parzen_gain": after["mean"] - before["mean"],
         "mnist_score": mnist_score,
         "mnist_score_std_over_splits": spread,
     }
