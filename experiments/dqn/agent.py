@@ -1,5 +1,9 @@
-"""How an agent plays, remembers and learns on the device: all of it is one compiled loop."""
+"""How an agent plays, remembers and learns on the device: all of it is one compiled loop.
 
+What it shares with agents of real Atari comes first: the learning rule, epsilon, when the target is renewed.
+"""
+
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,8 +22,47 @@ from lib.steps.optimizers import deepmind_rmsprop
 from lib.steps.q_learning import QState, Transitions, epsilon_greedy
 
 Params = Any
-EPISODES = 30
-"""In one evaluation, side by side (Nature: 30 episodes)."""
+
+
+class Pace(NamedTuple):
+    """An iteration: as many `plays` of all games, and as many `updates`, as the next whole of both."""
+
+    plays: int
+    updates: int
+    agent_steps: int
+    """Over all games."""
+
+
+def pace(config: Config) -> Pace:
+    """How playing and learning take turns."""
+    plays = max(1, config.update_every // config.games)
+    return Pace(plays, max(1, config.games // config.update_every), plays * config.games)
+
+
+def exploration(config: Config, step: jax.Array | int, xp=jnp) -> jax.Array:
+    """Epsilon at agent step `step`: from 1 to its final value along a line, then there; `xp` computes it."""
+    left = 1 - xp.minimum(step / config.epsilon_steps, 1)
+    return config.epsilon + (1 - config.epsilon) * left
+
+
+def renews_target(config: Config, update: jax.Array | int) -> jax.Array | bool:
+    """Whether the target becomes a copy of the network after update number `update`, counted from 0."""
+    agent_steps = (update + 1) * config.update_every
+    return agent_steps % config.target_every < config.update_every
+
+
+def make_rule(config: Config, variant: Variant, value: Callable) -> tuple:
+    """The optimiser, and `learn(QState, Transitions) -> (QState, metrics)`."""
+    tx = deepmind_rmsprop(variant.learning_rate)
+    learn = q_learning.q_learning(
+        value,
+        tx,
+        gamma=config.gamma,
+        separate_target=variant.target,
+        clip_error=config.error == "clipped",
+        reduce=config.reduce,
+    )
+    return tx, learn
 
 
 @flax.struct.dataclass
@@ -62,27 +105,14 @@ class Agent(NamedTuple):
     agent_steps: int
 
 
-def make_rule(config: Config, variant: Variant, value: Callable) -> tuple:
-    """The optimiser, and `learn(QState, Transitions) -> (QState, metrics)`."""
-    tx = deepmind_rmsprop(variant.learning_rate)
-    learn = q_learning.q_learning(
-        value,
-        tx,
-        gamma=config.gamma,
-        separate_target=variant.target,
-        clip_error=config.error == "clipped",
-        reduce=config.reduce,
-    )
-    return tx, learn
-
-
 def frame_bytes(game: Game) -> int:
     """Bytes of one packed frame."""
     return -(-int(np.prod(game.shape)) // 8)
 
 
+@functools.lru_cache(maxsize=16)
 def make_agent(config: Config, name: str, variant: Variant) -> Agent:
-    """The agent for the device game `name`."""
+    """The agent for the device game `name`; the same functions each time, so that they are compiled once."""
     game = make_game(name, sticky=config.sticky, hide=variant.hide)
     history, games = variant.history, config.games
     net = NETWORKS[variant.network](game.actions)
@@ -128,10 +158,7 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
         (playing, memory), _ = jax.lax.scan(random, (playing, memory), keys)
         return AgentState(q_learning.init_state(params, tx), playing, memory)
 
-    # An iteration is as many plays of all games, and as many updates, as the next whole of both.
-    plays = max(1, config.update_every // games)
-    updates = max(1, games // config.update_every)
-    agent_steps = plays * games
+    plays, updates, agent_steps = pace(config)
 
     def step(state: AgentState, data, key, t):
         del data
@@ -150,10 +177,8 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
                 batch = replay.newest(state.memory, config.batch, history)
             learner, metrics = learn(learner, Transitions(*batch))
             if variant.target:
-                done = (t * updates + u + 1) * config.update_every
-                learner = q_learning.renew_target(
-                    learner, done % config.target_every < config.update_every
-                )
+                now = renews_target(config, t * updates + u)
+                learner = q_learning.renew_target(learner, now)
             return learner, metrics
 
         items = (learn_keys, jnp.arange(updates))
@@ -177,12 +202,6 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
         return AgentState(learner, playing, memory), metrics
 
     return Agent(game, net, history, look, value, init, step, agent_steps)
-
-
-def exploration(config: Config, step: jax.Array) -> jax.Array:
-    """Epsilon at agent step `step`: from 1 to its final value along a line, then there."""
-    left = 1 - jnp.minimum(step / config.epsilon_steps, 1)
-    return config.epsilon + (1 - config.epsilon) * left
 
 
 def pack(game: Game, states: Any) -> jax.Array:

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.dqn.agent import make_rule
+from experiments.dqn.agent import exploration, make_rule, pace, renews_target
 from experiments.dqn.config import Config, Variant
 from experiments.dqn.device import Trained
 from lib.envs import atari as emulator
 from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
 from lib.models.q_network import NETWORKS
+from lib.run import loop
 from lib.run.keys import purpose
 from lib.run.watch import Watch
 from lib.steps.q_learning import QState, Transitions, init_state
@@ -95,13 +96,15 @@ def train_agent(
     config: Config, name: str, variant: Variant, training: str, keys: jax.Array, watch: Watch
 ) -> Trained:
     """One agent a key, one after another, with a learning curve in its rows."""
-    runs = [
+    each = [
         _train_one(config, name, variant, f"{training}-{i}", key, watch)
         for i, key in enumerate(keys)
     ]
-    rows = zip(*(history for _, history in runs), strict=True)
+    rows = zip(*(one.history for one in each), strict=True)
     merged = [{k: _together([row[k] for row in same]) for k in same[0]} for same in rows]
-    return Trained([params for params, _ in runs], merged)
+    steps = [{"agent_steps": row["step"] * pace(config).agent_steps} for row in merged]
+    history = [row | more for row, more in zip(merged, steps, strict=True)]
+    return Trained([one.state.params for one in each], history)
 
 
 def _together(values: list) -> Any:
@@ -109,15 +112,16 @@ def _together(values: list) -> Any:
     return [v for each in values for v in each] if isinstance(values[0], list) else values[0]
 
 
-def _train_one(config, name, variant, training, key, watch):
-    games = config.games
+def _train_one(
+    config: Config, name: str, variant: Variant, training: str, key: jax.Array, watch: Watch
+) -> loop.Trained:
+    games, (plays, updates, agent_steps) = config.games, pace(config)
     seed = int(jax.random.bits(purpose(key, "emulator")))
     player = Player(config, name, games, variant.history, seed)
     net = network(config, variant, player.actions)
     held_out = _random_states(config, name, variant)
     rows = config.replay // games if variant.replay else config.batch + variant.history + 2
-    folder = watch.folder(training)
-    memory = FrameMemory(rows, games, variant.history, SHAPE, folder)
+    memory = FrameMemory(rows, games, variant.history, SHAPE, watch.folder(training))
 
     def play(rng, epsilon, value) -> tuple[float, float]:
         frames, first = player.games.frames, player.games.first
@@ -126,57 +130,55 @@ def _train_one(config, name, variant, training, key, watch):
         memory.add(frames, first, actions, np.clip(reward, -1, 1), terminal)
         return float(reward.mean()), float(over.mean())
 
-    learner: QState = net.init(purpose(key, "init"))
-    done, learner, history = watch.restore(training, learner)
     rng = np.random.default_rng([seed, 0])
     while memory.added * games < config.replay_start:
         play(rng, 1.0, None)
 
-    plays, updates = max(1, config.update_every // games), max(1, games // config.update_every)
-    agent_steps = plays * games
-    steps, every = config.steps // agent_steps, config.chunk // agent_steps
-    watch.began(training, done, steps)
-    while done < steps:
+    def chunk(learner: QState, done: int, length: int):
         rng = np.random.default_rng([seed, 1, done])
-        sums, losses = np.zeros(2), []
-        for t in range(done, min(done + every, steps)):
-            epsilon = config.epsilon + (1 - config.epsilon) * max(
-                0.0, 1 - t * agent_steps / config.epsilon_steps
-            )
+        played, learned = np.zeros(2), []
+        for t in range(done, done + length):
+            epsilon = exploration(config, t * agent_steps, np)
             # The update is computed while the emulators run: they follow the parameters before it.
             acting = learner.params
             for u in range(updates):
-                batch = (
-                    memory.sample(rng, config.batch)
-                    if variant.replay
-                    else memory.newest(config.batch)
-                )
+                batch = draw(memory, config, variant, rng)
                 learner, metrics = net.learn(learner, Transitions(*batch))
-                losses.append(metrics)
-                if (
-                    t * updates + u + 1
-                ) * config.update_every % config.target_every < config.update_every:
+                learned.append(metrics)
+                if variant.target and renews_target(config, t * updates + u):
                     learner = learner.replace(target=learner.params)
             for _ in range(plays):
-                sums += play(rng, epsilon, lambda frames: net.value(acting, frames))
-        length = min(every, steps - done)
-        done += length
-        row = {"training": training, "step": done, "agent_steps": done * agent_steps}
-        means = np.array([[m["loss"], m["q"]] for m in jax.device_get(losses)]).mean(axis=0)
-        row |= {"loss": [float(means[0])], "q": [float(means[1])]}
-        row |= {"reward": [sums[0] / (length * plays)], "ended": [sums[1] / (length * plays)]}
-        if not np.isfinite(means).all():
-            watch.non_finite(training, done, "loss")
-        if done * agent_steps % config.evaluate_every == 0 or done == steps:
-            scores = play_games(config, name, variant, learner.params, done, config.episodes)
-            row["score"] = [float(scores.mean())]
-            row["held_out_q"] = [float(net.best(learner.params, held_out))]
-        history.append(row)
+                played += play(rng, epsilon, lambda frames: net.value(acting, frames))
         memory.flush()
-        watch.chunk(training, done, learner, row, last=done == steps)
+        loss, q = np.array([[m["loss"], m["q"]] for m in jax.device_get(learned)]).mean(axis=0)
+        if not np.isfinite([loss, q]).all():
+            watch.non_finite(training, done + length, "loss")
+        reward, ended = (played / (length * plays)).tolist()
+        return learner, {"loss": [loss], "q": [q], "reward": [reward], "ended": [ended]}
+
+    def scores(learner: QState, done: int) -> dict[str, list[float]]:
+        points = play_games(config, name, variant, learner.params, done, config.episodes)
+        best = float(net.best(learner.params, held_out))
+        return {"score": [float(points.mean())], "held_out_q": [best]}
+
+    trained = loop.train_on_host(
+        training,
+        net.init(purpose(key, "init")),
+        chunk,
+        steps=config.steps // agent_steps,
+        every=config.chunk // agent_steps,
+        watch=watch,
+        scores=scores,
+        score_every=config.evaluate_every // agent_steps,
+    )
     memory.close()
     player.games.close()
-    return learner.params, history
+    return trained
+
+
+def draw(memory: FrameMemory, config: Config, variant: Variant, rng: np.random.Generator):
+    """What an update learns from: transitions of the whole memory, or without replay the newest."""
+    return memory.sample(rng, config.batch) if variant.replay else memory.newest(config.batch)
 
 
 def play_games(

@@ -1,14 +1,16 @@
 """What the two DQN papers set. Light: imports no JAX."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from experiments.dqn.claims import CLAIMS
-from lib.envs.names import MOTION, check_name, is_atari
 from lib.base.errors import UserError
+from lib.envs.names import ATARI, CHANNELS, MOTION, check_name, is_atari, slug
 from lib.run.config import at_least
+from lib.run.paper import Part
 
-__all__ = ["CELLS", "CLAIMS", "COMMANDS", "PRESETS", "TITLE", "Config", "Variant", "variants"]
+__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "Variant"]
 
 TITLE = "Human-level Control through Deep Reinforcement Learning (Mnih et al., 2015)"
 
@@ -27,10 +29,10 @@ class Config:
             *("Pong", "Breakout", "Seaquest", "SpaceInvaders", "BeamRider", "Qbert", "Enduro"),
         )
     )
-    """Games: ALE/Pong-v5 and all others of the emulator; or on the device breakout, space_invaders, freeway,
-    asterix, seaquest (MinAtar's) and catch."""
+    """Games to play if --only names no parts: ALE/Pong-v5 and all others of the emulator; or on the device
+    breakout, space_invaders, freeway, asterix, seaquest (MinAtar's) and catch."""
     studies: tuple[Literal["agent", "replay_target", "history", "linear"], ...] = ("agent",)
-    """What to train: the agent itself; it without replay, without a target network and without either
+    """What to train on each: the agent itself; it without replay, without a target network and without either
     (Nature, Extended Data Table 3); one frame against four; a linear network (Table 4)."""
     network: Literal["2013", "2015", "minatar"] = "2015"
     """The network of 2013, of 2015, or MinAtar's (for pictures of 10 x 10)."""
@@ -54,8 +56,8 @@ class Config:
     gamma: float = 0.99
     """Discount (paper: 0.99)."""
     learning_rates: tuple[float, ...] = (0.00025,)
-    """Of RMSProp (paper: 0.00025); of several, the study of replay and target reports the best (paper: of 3),
-    everything else takes the first."""
+    """Of RMSProp (paper: 0.00025); of several, the study of replay and target reports each agent's best
+    (paper: of 3), everything else takes the first."""
     error: Literal["clipped", "squared"] = "clipped"
     """Errors are clipped to [-1, 1] (paper), or not (2013)."""
     reduce: Literal["sum", "mean"] = "sum"
@@ -132,15 +134,18 @@ class Config:
             raise ValueError(f"--evaluate-every must be a multiple of --chunk, {self.chunk}")
         least = self.games * (self.batch + self.history)
         at_least(self, replay_start=least, replay=self.games * (self.history + 2))
-        atari = [name for name in self.env if is_atari(name)]
-        if atari and self.network == "minatar":
-            raise ValueError(f"--network minatar is for pictures of 10 x 10, not for {atari[0]}")
-        if len(atari) < len(self.env) and self.network != "minatar":
-            raise ValueError(
-                f"--network {self.network} is for Atari; games on the device need minatar"
-            )
-        if atari and {"history", "linear"} & set(self.studies):
-            raise ValueError("--studies history and linear are for games on the device")
+        for name in self.env:
+            check_network(self, name)
+
+
+def check_network(config: Config, name: str) -> None:
+    """Raises ValueError if the network is not one for the pictures of the game `name`."""
+    if is_atari(name) and config.network == "minatar":
+        raise ValueError(f"--network minatar is for pictures of 10 x 10, not for {name}")
+    if not is_atari(name) and config.network != "minatar":
+        raise ValueError(
+            f"--network {config.network} is for Atari; games on the device need minatar, so does {name}"
+        )
 
 
 @dataclass(frozen=True)
@@ -166,24 +171,49 @@ CELLS = {
 """Extended Data Table 3 of Nature: what each agent of the study has."""
 
 
-def variants(config: Config, game: str) -> list[Variant]:
-    """The agents to train on `game`, each once."""
-    first, *more = config.learning_rates
-    plain = {"network": config.network, "history": config.history}
-    found = [Variant("dqn", first, **plain)]
-    if "replay_target" in config.studies:
-        found += [
-            Variant(name if rate == first else f"{name}_{rate:g}", rate, **plain, **parts)
-            for rate in config.learning_rates
-            for name, parts in CELLS.items()
-        ]
-    if "history" in config.studies:
-        for name, history in (("one_frame", 1), ("four_frames", 4)):
-            blind = {"history": history, "hide": MOTION[game]}
-            found.append(Variant(name, first, config.network, **blind))
-    if "linear" in config.studies:
-        found.append(Variant("linear", first, "linear", config.history))
-    return list({variant.name: variant for variant in found}.values())
+def full_agent(config: Config) -> Variant:
+    """The agent that nothing is taken from."""
+    return Variant("dqn", config.learning_rates[0], config.network, config.history)
+
+
+def cell_name(config: Config, cell: str, learning_rate: float) -> str:
+    """How the agent of a cell is called that learns at that rate."""
+    return cell if learning_rate == config.learning_rates[0] else f"{cell}_{learning_rate:g}"
+
+
+def ablated(config: Config, name: str) -> list[Variant]:
+    """The agents of Extended Data Table 3, at every learning rate, but for the full agent."""
+    del name
+    agents = [
+        Variant(cell_name(config, cell, rate), rate, config.network, config.history, **has)
+        for rate in config.learning_rates
+        for cell, has in CELLS.items()
+    ]
+    return agents[1:]
+
+
+def of_one_and_four_frames(config: Config, name: str) -> list[Variant]:
+    """Two agents that differ in the frames they see; neither sees what tells how things move."""
+    rate, hide = config.learning_rates[0], MOTION.get(name, ())
+    return [
+        Variant("one_frame", rate, config.network, 1, hide=hide),
+        Variant("four_frames", rate, config.network, 4, hide=hide),
+    ]
+
+
+def linear(config: Config, name: str) -> list[Variant]:
+    """The agent of Extended Data Table 4."""
+    del name
+    return [Variant("linear", config.learning_rates[0], "linear", config.history)]
+
+
+AGENTS: dict[str, Callable[[Config, str], list[Variant]]] = {
+    "agent": lambda config, name: [full_agent(config)],
+    "replay_target": ablated,
+    "linear": linear,
+    "history": of_one_and_four_frames,
+}
+"""The agents that each study trains on a game; replay_target and linear are compared with the first's."""
 
 
 _MINATAR = {
@@ -219,4 +249,60 @@ PRESETS = {
         held_out=500,
     ),
     "paper": Config(),
+}
+
+SELECTS = ("env", "studies")
+
+PREFIXES = {"agent": "", "replay_target": "table_3_", "linear": "table_4_", "history": "history_"}
+"""Of a study's parts; a game's name follows."""
+GAMES = {slug(name): name for name in (*CHANNELS, *ATARI)}
+
+_MEASURED = {
+    "agent": (
+        *("random", "dqn_score", "dqn_best", "dqn_q", "above_random", "normalised"),
+        *("score_travel", "held_out_q_travel", "neighbours_agree", "value_*"),
+    ),
+    "replay_target": (
+        *("dqn_[0-9]*", "no_target_*", "no_replay_*", "neither_*", "table_*"),
+        *("replay_times", "target_times", "replay_alone_times"),
+    ),
+    "linear": ("linear_*",),
+    "history": ("one_frame_*", "four_frames_*", "frames_times"),
+}
+"""Of each game."""
+_COVERS = {
+    "agent": "2013: Table 1, Figures 2 and 3; Nature: Figure 4; the agent on a game of {}",
+    "replay_target": "Nature, Extended Data Table 3: replay and target network on a game of {}",
+    "linear": "Nature, Extended Data Table 4: a linear network on a game of {}",
+    "history": "2013, section 4.1: one frame against four on a game of {}",
+}
+_TAKES = {"agent": (1.6, 3), "replay_target": (5, 9), "linear": (1.6, 3), "history": (4, 6)}
+"""A seed on two cores: minutes of `laptop`, from the time of its Breakout; days of `paper`, from the time of
+a step of Pong (`results/speed.json`)."""
+
+
+def _part(study: str, name: str) -> Part:
+    """A study of one game."""
+    game, minutes_days = slug(name), _TAKES[study]
+    if is_atari(name):
+        takes = {"paper": f"{minutes_days[1]} days a seed on two cores"}
+    else:
+        takes = {"laptop": f"{minutes_days[0]} min a seed on two cores"}
+    return Part(
+        _COVERS[study].format("Atari" if is_atari(name) else "10 x 10"),
+        tuple(f"{game}_{measured}" for measured in _MEASURED[study]),
+        needs=(game,) if study in ("replay_target", "linear") else (),
+        data=(name,),
+        default=lambda config: name in config.env and study in config.studies,
+        takes=takes,
+    )
+
+
+PARTS = {
+    "chain": Part("Section 2, (1): Q-learning where the values are known", ("chain_error",)),
+    **{
+        PREFIXES[study] + game: _part(study, name)
+        for game, name in GAMES.items()
+        for study in PREFIXES
+    },
 }

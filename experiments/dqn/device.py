@@ -4,10 +4,11 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.dqn.agent import Agent, frame_bytes, make_agent
-from experiments.dqn.config import Config, Variant, variants
+from experiments.dqn.config import Config, Variant, full_agent
 from experiments.dqn.watching import collect, make_scorer
 from lib.envs import replay
 from lib.envs.frame_memory import check_memory
@@ -35,9 +36,12 @@ def check(config: Config, name: str) -> None:
 
 def random_score(config: Config, name: str, key: jax.Array) -> float:
     """The mean score of a player that picks actions uniformly."""
-    agent = make_agent(config, name, variants(config, name)[0])
-    params = member(initialise(lambda k: agent.init(k).learner.params, key[None]), 0)
-    return float(make_scorer(agent, 1.0, TESTED, config.most_steps)(params, key).mean())
+    variant = full_agent(config)
+    init = make_agent(config, name, variant).init
+    # The player that never asks its network needs none that is of use.
+    params = jax.eval_shape(init, key).learner.params
+    params = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), params)
+    return float(_scorer(config, name, variant)(params, key, 1.0).mean())
 
 
 def train_agent(
@@ -46,7 +50,7 @@ def train_agent(
     """One agent a key, with a learning curve in its rows: `score` and `held_out_q`."""
     agent = make_agent(config, name, variant)
     score = make_curve(config, agent, purpose(jax.random.key(0), training))
-    rows = train(
+    trained = train(
         training,
         initialise(agent.init, jax.vmap(lambda k: purpose(k, "init"))(keys), conv=True),
         agent.step,
@@ -59,21 +63,24 @@ def train_agent(
         score_every=config.evaluate_every // agent.agent_steps,
         conv=True,
     )
-    history = [row | {"agent_steps": row["step"] * agent.agent_steps} for row in rows.history]
-    learners = rows.state.learner.params
+    history = [row | {"agent_steps": row["step"] * agent.agent_steps} for row in trained.history]
+    learners = trained.state.learner.params
     return Trained([member(learners, i) for i in range(len(keys))], history)
 
 
 def make_curve(config: Config, agent: Agent, key: jax.Array):
     """`score(state)`: the mean score of fresh games, and mean max_a Q over states held out for good."""
     held_out = collect(agent, purpose(key, "held out"), config.held_out)
-    scorer = make_scorer(agent, config.evaluate_epsilon, config.episodes, config.most_steps)
+    scorer = make_scorer(agent, config.episodes, config.most_steps)
     best = jax.jit(lambda params: agent.value(params, held_out).max(axis=1).mean())
 
     def score(state) -> dict[str, float]:
         params = state.learner.params
         fresh = jax.random.fold_in(key, state.memory.added)
-        return {"score": float(scorer(params, fresh).mean()), "held_out_q": float(best(params))}
+        return {
+            "score": float(scorer(params, fresh, config.evaluate_epsilon).mean()),
+            "held_out_q": float(best(params)),
+        }
 
     return score
 
@@ -82,13 +89,12 @@ def final_scores(
     config: Config, name: str, variant: Variant, params: Any, key: jax.Array
 ) -> np.ndarray:
     """The raw scores of `TESTED` games of a trained agent."""
-    return np.asarray(_final_scorer(config, name, variant)(params, key))
+    return np.asarray(_scorer(config, name, variant)(params, key, config.evaluate_epsilon))
 
 
 @functools.lru_cache(maxsize=8)
-def _final_scorer(config: Config, name: str, variant: Variant):
-    agent = make_agent(config, name, variant)
-    return make_scorer(agent, config.evaluate_epsilon, TESTED, config.most_steps)
+def _scorer(config: Config, name: str, variant: Variant):
+    return make_scorer(make_agent(config, name, variant), TESTED, config.most_steps)
 
 
 def pictures(agent: Agent, frames: np.ndarray) -> np.ndarray:

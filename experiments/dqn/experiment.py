@@ -1,200 +1,200 @@
 """DQN: games, agents that learn to play them with and without the paper's parts, and what they then do."""
 
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.dqn import atari, device
-from experiments.dqn.agent import make_agent
 from experiments.dqn.chain import learn_chain
-from experiments.dqn.config import CELLS, Config, Variant, variants
-from experiments.dqn.measures import around_rewards, embed, neighbours_agree, travel
+from experiments.dqn.config import (
+    AGENTS,
+    CELLS,
+    GAMES,
+    PREFIXES,
+    Config,
+    Variant,
+    cell_name,
+    check_network,
+    full_agent,
+)
+from experiments.dqn.measures import looks, travel
 from experiments.dqn.scores import normalised
-from experiments.dqn.watching import APPEARS, keep_the_ball, make_watcher, meet_a_fish, run_across
+from lib.base.errors import UserError
 from lib.envs.names import is_atari, slug
 from lib.run.keys import purpose
+from lib.run.loop import member
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-__all__ = ["load_data", "run"]
-
-MAPPED = 1_000
-"""States of an agent's own play that t-SNE maps."""
-SHOWN = 300
-"""Steps of the agent's own play that are kept for the animation."""
+__all__ = ["PARTS", "load_data", "run"]
 
 
-def load_data(config: Config, data_dir: Path | None = None) -> list[dict]:
-    """Descriptions of the games; refuses what this machine cannot play or remember.
+class Data(NamedTuple):
+    """Descriptions of the games, which are played, not read."""
 
-    Raises UserError (code 2): no such Atari game, its packages are missing, or too little memory.
+    about: dict[str, list[dict]]
+
+
+def load_data(
+    config: Config, data_dir: Path | None = None, *, only: Collection[str] | None = None
+) -> Data:
+    """The games of the names `only` (None: those of `config`); refuses what cannot be played or remembered.
+
+    Raises UserError (code 2): the network is not one for a game, no emulator, or too little memory.
     """
     del data_dir
-    for name in config.env:
-        (atari if is_atari(name) else device).check(config, name)
-    return [
-        {"name": name, "split": "played", "fingerprint": None, "real": is_atari(name)}
-        for name in config.env
-    ]
+    names = config.env if only is None else [name for name in GAMES.values() if name in only]
+    for name in names:
+        try:
+            check_network(config, name)
+        except ValueError as error:
+            raise UserError(str(error), 2) from None
+        world_of(name).check(config, name)
+    played = {"split": "played", "fingerprint": None}
+    return Data({name: [{"name": name, **played, "real": is_atari(name)}] for name in names})
 
 
-def run(config: Config, key: jax.Array, data: list[dict], watch: Watch | None = None) -> Result:
-    """Everything the papers claim. `key` is one root key, or `[n]` of them: an agent each."""
-    watch = watch or Watch()
-    keys = jnp.atleast_1d(key)
+def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()) -> Result:
+    """What `config` asks for, or the parts `only`. `key` is one root key, or `[n]` of them: an agent each."""
+    return run_parts(load_paper("experiments.dqn"), config, key, data, watch, only)
+
+
+def world_of(name: str):
+    """The module that plays the game `name`."""
+    return atari if is_atari(name) else device
+
+
+def chain(config, keys, data, watch, needs) -> Result:
+    """Q-learning where the values are known."""
+    del keys, data, watch, needs
     learned, true = learn_chain(config.gamma)
-    metrics = {"chain_error": [float(np.abs(learned - true).max())]}
-    result = Result(metrics, arrays={"chain_learned": learned, "chain_true": true}, data=data)
-    for name in config.env:
-        result |= run_game(config, name, keys, watch)
+    error = float(np.abs(learned - true).max())
+    return Result({"chain_error": error}, arrays={"chain_learned": learned, "chain_true": true})
+
+
+def train_and_test(config: Config, name: str, variant: Variant, keys, watch: Watch) -> Result:
+    """One agent a key: its learning curve, and its scores at the end."""
+    world, game, key = world_of(name), slug(name), purpose(jax.random.key(0), name)
+    training, of = f"{game}-{variant.name}", f"{game}_{variant.name}"
+    trained = world.train_agent(config, name, variant, training, keys, watch)
+    curves, steps = learning_curves(trained.history)
+    final = [
+        world.final_scores(config, name, variant, params, purpose(key, "final"))
+        for params in trained.params
+    ]
+    metrics = {
+        f"{of}_score": [float(scores.mean()) for scores in final],
+        f"{of}_best": curves["score"].max(axis=0).tolist(),
+        f"{of}_q": curves["held_out_q"][-1].tolist(),
+    }
+    stacked = jax.tree.map(lambda *each: np.stack(each), *trained.params)
+    about = {"paper": "dqn", "game": name, "variant": variant.name}
+    history, weights = {training: trained.history}, {training: (stacked, about)}
+    return Result(metrics, history, {f"{of}_steps": steps}, weights=weights)
+
+
+def learning_curves(history: list[dict]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`({"score": [t, seeds], "held_out_q": ...}, agent steps [t])` where an agent was tested."""
+    scored = [row for row in history if "score" in row]
+    curves = {what: np.array([row[what] for row in scored]) for what in ("score", "held_out_q")}
+    return curves, np.array([row["agent_steps"] for row in scored])
+
+
+def agent(config: Config, name: str, keys, watch: Watch, needs) -> Result:
+    """The whole agent on one game: how it learns, and what its values and its last layer do."""
+    del needs
+    game, variant, key = slug(name), full_agent(config), purpose(jax.random.key(0), name)
+    random = world_of(name).random_score(config, name, purpose(key, "random"))
+    result = train_and_test(config, name, variant, keys, watch)
+    curves, _ = learning_curves(result.history[f"{game}-dqn"])
+    scores = result.metrics[f"{game}_dqn_score"]
+    metrics = {
+        f"{game}_random": random,
+        f"{game}_above_random": [score - random for score in scores],
+        # The first points are those of an agent that has hardly learned.
+        **{f"{game}_{what}_travel": [travel(c) for c in curve.T] for what, curve in curves.items()},
+    }
+    if is_atari(name):
+        metrics[f"{game}_normalised"] = [normalised(name, score) for score in scores]
+        return result | Result(metrics)
+    stacked, _ = result.weights[f"{game}-dqn"]
+    params = [member(stacked, i) for i in range(len(keys))]
+    return result | Result(metrics) | looks(config, name, variant, params, purpose(key, "looks"))
+
+
+def study(config: Config, name: str, keys, watch: Watch, of: str) -> Result:
+    """The agents that the study `of` trains."""
+    result = Result({})
+    for variant in AGENTS[of](config, name):
+        result |= train_and_test(config, name, variant, keys, watch)
     return result
 
 
-def run_game(config: Config, name: str, keys: jax.Array, watch: Watch) -> Result:
-    """Trains every agent of the studies on one game, and tests them."""
-    world = atari if is_atari(name) else device
+def table_3(config: Config, name: str, keys, watch: Watch, needs: Mapping[str, Result]) -> Result:
+    """With and without replay and target network: as in the paper, each agent's best learning rate."""
     game = slug(name)
-    key = purpose(jax.random.key(0), name)
-    random = world.random_score(config, name, purpose(key, "random"))
-    metrics, history, arrays, weights = {f"{game}_random": [random]}, {}, {}, {}
-    bests: dict[Variant, list[float]] = {}
-    for variant in variants(config, name):
-        training, of = f"{game}-{variant.name}", f"{game}_{variant.name}"
-        trained = world.train_agent(config, name, variant, training, keys, watch)
-        history[training] = trained.history
-        scored = [row for row in trained.history if "score" in row]
-        curves = {k: np.array([row[k] for row in scored]) for k in ("score", "held_out_q")}
-        bests[variant] = curves["score"].max(axis=0).tolist()
-        final = [
-            world.final_scores(config, name, variant, params, purpose(key, "final"))
-            for params in trained.params
-        ]
-        metrics[f"{of}_score"] = [float(scores.mean()) for scores in final]
-        metrics[f"{of}_best"] = bests[variant]
-        metrics[f"{of}_q"] = curves["held_out_q"][-1].tolist()
-        arrays[f"{of}_steps"] = np.array([row["agent_steps"] for row in scored])
-        about = {"paper": "dqn", "game": name, "variant": variant.name}
-        weights[training] = (jax.device_get(trained.params[0]), about)
-        if variant.name == "dqn":
-            # The first points are those of an agent that has hardly learned.
-            for what in ("score", "held_out_q"):
-                metrics[f"{game}_{what}_travel"] = [travel(c) for c in curves[what].T]
-            metrics[f"{game}_above_random"] = [float(scores.mean()) - random for scores in final]
-            if is_atari(name):
-                metrics[f"{game}_normalised"] = [
-                    normalised(name, float(scores.mean())) for scores in final
-                ]
-            else:
-                result = looks(config, name, variant, trained.params, purpose(key, "looks"))
-                metrics |= result.metrics
-                arrays |= result.arrays
-    metrics |= compare(config, game, metrics, bests)
-    return Result(metrics, history, arrays, weights=weights)
+    result = study(config, name, keys, watch, "replay_target")
+    return result | Result(compare_cells(config, game, result.metrics | needs[game].metrics))
 
 
-def compare(config: Config, game: str, metrics: dict, bests: dict[Variant, list[float]]) -> dict:
-    """What the studies say: agents beside one another."""
-    found = {}
-    if "replay_target" in config.studies:
-        table = {}
-        whole = {"network": config.network, "history": config.history, "hide": ()}
-        for cell, parts in CELLS.items():
-            # As in the paper, the best learning rate of each cell; all seeds share it.
-            table[cell] = max(
-                (best for v, best in bests.items() if (whole | parts).items() <= vars(v).items()),
-                key=np.mean,
-            )
-            found[f"{game}_table_{cell}"] = table[cell]
-        found[f"{game}_replay_times"] = _times(table["dqn"], table["no_replay"])
-        found[f"{game}_target_times"] = _times(table["dqn"], table["no_target"])
-        found[f"{game}_replay_before_target"] = [
-            a - b for a, b in zip(table["no_target"], table["no_replay"], strict=True)
-        ]
-    if "history" in config.studies:
-        pair = (metrics[f"{game}_four_frames_score"], metrics[f"{game}_one_frame_score"])
-        found[f"{game}_frames_times"] = _times(*pair)
-    if "linear" in config.studies:
-        found[f"{game}_linear_times"] = _times(
-            metrics[f"{game}_dqn_best"], metrics[f"{game}_linear_best"]
-        )
-    return found
-
-
-def _times(ours: list[float], theirs: list[float]) -> list[float]:
-    return [a / b if b > 0 else np.inf for a, b in zip(ours, theirs, strict=True)]
-
-
-def looks(config: Config, name: str, variant: Variant, params: list, key: jax.Array) -> Result:
-    """What the values do along a game (Figure 3 of 2013), and how the last layer sees states (Figure 4)."""
-    metrics, arrays = {}, {}
-    agent = make_agent(config, name, variant)
-    watch = make_watcher(agent, config.evaluate_epsilon, MAPPED)
-    seen = [jax.device_get(watch(p, purpose(key, "own"))) for p in params]
-    planes = [embed(s.features) for s in seen]
-    metrics[f"{name}_neighbours_agree"] = [
-        neighbours_agree(plane, s.q.max(axis=1)) for plane, s in zip(planes, seen, strict=True)
-    ]
-    arrays |= {f"{name}_tsne": planes[0], f"{name}_tsne_value": seen[0].q.max(axis=1)}
-    arrays[f"{name}_tsne_pictures"] = device.pictures(agent, seen[0].frames)
-    arrays[f"{name}_played"] = arrays[f"{name}_tsne_pictures"][:SHOWN]
-    arrays[f"{name}_played_q"] = seen[0].q[:SHOWN]
-    arrays[f"{name}_played_reward"] = seen[0].reward[:SHOWN]
-    if name in SCRIPTS:
-        steps, script = SCRIPTS[name]
-        # The script's actions are to be what happens.
-        steady = make_agent(replace(config, sticky=0.0), name, variant)
-        scripted = make_watcher(steady, 0.0, steps, script)
-        seen = [jax.device_get(scripted(p, purpose(key, "script"))) for p in params]
-        values = [s.q.max(axis=1) for s in seen]
-        metrics |= MEASURES[name](values, seen)
-        arrays[f"{name}_scripted"] = device.pictures(agent, seen[0].frames)
-        arrays[f"{name}_scripted_value"] = np.stack(values)
-        arrays[f"{name}_scripted_reward"] = seen[0].reward
-    return Result(metrics, arrays=arrays)
-
-
-def breakout_values(values: list[np.ndarray], seen: list) -> dict[str, list[float]]:
-    """Around each brick that is struck: from four steps before to the strike, and to the step after it."""
-    around = [around_rewards(v, s.reward, s.terminal) for v, s in zip(values, seen, strict=True)]
-    return {
-        "breakout_value_rise": [float((a[:, 4] - a[:, 0]).mean()) for a in around],
-        "breakout_value_fall": [float((a[:, 4] - a[:, 5]).mean()) for a in around],
+def compare_cells(config: Config, game: str, metrics: Mapping) -> dict[str, list[float]]:
+    """The best score of each cell of the table, seed by seed, and how many times another's it is."""
+    best = {}
+    for cell in CELLS:
+        names = [cell_name(config, cell, rate) for rate in config.learning_rates]
+        rates = [metrics[f"{game}_{name}_best"] for name in names]
+        best[cell] = [max(seed) for seed in zip(*rates, strict=True)]
+    return {f"{game}_table_{cell}": scores for cell, scores in best.items()} | {
+        f"{game}_replay_times": times(best["dqn"], best["no_replay"]),
+        f"{game}_target_times": times(best["dqn"], best["no_target"]),
+        f"{game}_replay_alone_times": times(best["no_target"], best["no_replay"]),
     }
 
 
-def seaquest_values(values: list[np.ndarray], seen: list) -> dict[str, list[float]]:
-    """The fish comes into sight, A; the shot is about to hit it, B; it is gone, C."""
-    strike = int(seen[0].reward.argmax())
-    return {
-        "seaquest_value_appears": [float(v[APPEARS + 1] - v[APPEARS]) for v in values],
-        "seaquest_value_rise": [float(v[strike] - v[APPEARS + 1]) for v in values],
-        "seaquest_value_fall": [float(v[strike] - v[strike + 2]) for v in values],
-    }
+def table_4(config: Config, name: str, keys, watch: Watch, needs: Mapping[str, Result]) -> Result:
+    """A linear network beside the whole agent, at one learning rate."""
+    game = slug(name)
+    result = study(config, name, keys, watch, "linear")
+    pair = needs[game].metrics[f"{game}_dqn_best"], result.metrics[f"{game}_linear_best"]
+    return result | Result({f"{game}_linear_times": times(*pair)})
 
 
-def freeway_values(values: list[np.ndarray], seen: list) -> dict[str, list[float]]:
-    """Around each arrival at the other side: from twelve steps before, and to two steps after it."""
-    around = [
-        around_rewards(v, s.reward, s.terminal, before=12)
-        for v, s in zip(values, seen, strict=True)
-    ]
-    return {
-        "freeway_value_rise": [float((a[:, 12] - a[:, 0]).mean()) for a in around],
-        "freeway_value_fall": [float((a[:, 12] - a[:, 14]).mean()) for a in around],
-    }
+def history(config: Config, name: str, keys, watch: Watch, needs: Mapping[str, Result]) -> Result:
+    """One frame against four."""
+    del needs
+    game = slug(name)
+    result = study(config, name, keys, watch, "history")
+    pair = (result.metrics[f"{game}_{frames}_score"] for frames in ("four_frames", "one_frame"))
+    return result | Result({f"{game}_frames_times": times(*pair)})
 
 
-SCRIPTS = {
-    "breakout": (1_500, keep_the_ball),
-    "seaquest": (30, meet_a_fish),
-    "freeway": (1_500, run_across),
-}
-"""Games of which the agent sees a scripted stretch: steps, and the script."""
-MEASURES = {
-    "breakout": breakout_values,
-    "seaquest": seaquest_values,
-    "freeway": freeway_values,
+def times(ours: list[float], theirs: list[float]) -> list[float]:
+    """How many times as large each score is; without meaning, NaN, where neither is above 0."""
+    pairs = zip(ours, theirs, strict=True)
+    return [a / b if b > 0 else (np.inf if a > 0 else np.nan) for a, b in pairs]
+
+
+STUDIES = {"agent": agent, "replay_target": table_3, "linear": table_4, "history": history}
+
+
+def _of_game(compute: Callable[..., Result], name: str):
+    def part(config, keys, data, watch, needs):
+        del data
+        return compute(config, name, keys, watch, needs)
+
+    return part
+
+
+PARTS = {
+    "chain": chain,
+    **{
+        PREFIXES[of] + game: _of_game(compute, name)
+        for game, name in GAMES.items()
+        for of, compute in STUDIES.items()
+    },
 }

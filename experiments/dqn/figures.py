@@ -1,13 +1,19 @@
-"""The papers' figures, from a `Result`; None where the run has not what a figure shows."""
+"""The papers' figures, a game each, from the results of its parts."""
+
+import functools
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments.dqn.claims import ATARI, GAMES
+from experiments.dqn.claims import ATARI
+from experiments.dqn.claims import GAMES as MINATAR
+from experiments.dqn.config import GAMES
 from experiments.dqn.show import colored, episode
 from experiments.dqn.watching import APPEARS
+from lib.envs.names import CHANNELS
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.paper import Figure as Drawn
 from lib.run.result import Result
 
 CELLS = {
@@ -25,12 +31,7 @@ def title(game: str) -> str:
     if game.startswith("atari_"):
         name = game.removeprefix("atari_")
         return f"{ATARI[name][0] if name in ATARI else name.replace('_', ' ').title()} (Atari)"
-    return GAMES.get(game, game.title())
-
-
-def _games(result: Result, variant: str) -> list[str]:
-    ending = f"-{variant}"
-    return [name.removesuffix(ending) for name in result.history if name.endswith(ending)]
+    return MINATAR.get(game, game.title())
 
 
 def _curve(result: Result, training: str, what: str) -> tuple[np.ndarray, np.ndarray]:
@@ -46,19 +47,14 @@ def _draw(axis, steps, curves, color, label=None) -> None:
     axis.plot(steps / 1e3, curves.mean(axis=1), color=color, label=label)
 
 
-def figure_2(result: Result) -> Figure | None:
+def figure_2(result: Result, *games: str) -> Figure:
     """2013, Figure 2: the score is noisy, the value of held-out states rises smoothly."""
-    games = _games(result, "dqn")
-    if not games:
-        return None
     figure, axes = subplots(
         2, len(games), width=max(4.5, 2.6 * len(games)), height=4.6, squeeze=False, sharex="col"
     )
     for (above, below), game in zip(axes.T, games, strict=True):
         _draw(above, *_curve(result, f"{game}-dqn", "score"), MODEL)
-        above.axhline(
-            result.metrics[f"{game}_random"][0], color=GUIDE, ls=":", label="random player"
-        )
+        above.axhline(result.metrics[f"{game}_random"], color=GUIDE, ls=":", label="random player")
         _draw(below, *_curve(result, f"{game}-dqn", "held_out_q"), DISCRIMINATOR)
         above.set_title(title(game))
         below.set_xlabel("thousand agent steps")
@@ -68,20 +64,12 @@ def figure_2(result: Result) -> Figure | None:
     return figure
 
 
-def figure_3(result: Result) -> Figure | None:
-    """2013, Figure 3: the value along a scripted stretch of a game, and its screens A, B and C."""
-    for game in ("freeway", "breakout"):
-        if f"{game}_scripted" in result.arrays:
-            return _scripted(result, game)
-    return None
+def figure_3(result: Result, game: str) -> Figure | None:
+    """2013, Figure 3: the value along a scripted stretch of a game, and its screens A, B and C.
 
-
-def figure_3_seaquest(result: Result) -> Figure | None:
-    """2013, Figure 3, in the paper's game: a fish appears, A, is about to be hit, B, and is gone, C."""
-    return _scripted(result, "seaquest") if "seaquest_scripted" in result.arrays else None
-
-
-def _scripted(result: Result, game: str) -> Figure | None:
+    In Seaquest, the game of the paper, a fish appears, A, is about to be hit, B, and is gone, C. None where
+    nothing is reached in the others.
+    """
     values, reward = (result.arrays[f"{game}_scripted_{k}"] for k in ("value", "reward"))
     screens = colored(result.arrays[f"{game}_scripted"])
     hits = np.flatnonzero(reward > 0)
@@ -119,12 +107,8 @@ def _scripted(result: Result, game: str) -> Figure | None:
     return figure
 
 
-def figure_4(result: Result) -> Figure | None:
+def figure_4(result: Result, game: str) -> Figure:
     """Nature, Figure 4: t-SNE of the last hidden layer, coloured by value, with some of the states."""
-    games = [name.removesuffix("_tsne") for name in result.arrays if name.endswith("_tsne")]
-    if not games:
-        return None
-    game = games[0]
     plane, value = result.arrays[f"{game}_tsne"], result.arrays[f"{game}_tsne_value"]
     screens = colored(result.arrays[f"{game}_tsne_pictures"])
     figure, axis = subplots(width=7, height=5.2)
@@ -152,65 +136,72 @@ def figure_4(result: Result) -> Figure | None:
     return figure
 
 
-def table_3(result: Result) -> Figure | None:
+def table_3(result: Result, game: str) -> Figure:
     """Nature, Extended Data Table 3: with and without replay and target network, best learning rate each."""
-    games = [
-        name.removesuffix("_table_dqn") for name in result.metrics if name.endswith("_table_dqn")
-    ]
-    if not games:
-        return None
-    figure, axes = subplots(1, len(games), width=1 + 3 * len(games), height=3, squeeze=False)
-    for axis, game in zip(axes[0], games, strict=True):
-        for i, (cell, (label, color)) in enumerate(CELLS.items()):
-            scores = np.array(result.metrics[f"{game}_table_{cell}"])
-            axis.bar(i, scores.mean(), color=color, alpha=0.6, label=label)
-            axis.plot([i] * len(scores), scores, "o", color=DATA, ms=3)
-        axis.axhline(result.metrics[f"{game}_random"][0], color=GUIDE, ls=":")
-        axis.set(title=title(game), xticks=[])
-    axes[0, 0].set_ylabel("best score (dots: seeds)")
-    axes[0, 0].legend(fontsize=8)
+    figure, axis = subplots(width=4, height=3)
+    for i, (cell, (label, color)) in enumerate(CELLS.items()):
+        scores = np.array(result.metrics[f"{game}_table_{cell}"])
+        axis.bar(i, scores.mean(), color=color, alpha=0.6, label=label)
+        axis.plot([i] * len(scores), scores, "o", color=DATA, ms=3)
+    axis.axhline(result.metrics[f"{game}_random"], color=GUIDE, ls=":")
+    axis.set(title=title(game), xticks=[], ylabel="best score (dots: seeds)")
+    axis.legend(fontsize=8)
     return figure
 
 
-def table_4(result: Result) -> Figure | None:
-    """What the parts of the agent's sight are worth: a linear network; one frame where motion is hidden."""
-    pairs = {
-        "linear": {"dqn": ("convolutional", MODEL), "linear": ("linear", "#d1495b")},
-        "four_frames": {
-            "four_frames": ("four frames", MODEL),
-            "one_frame": ("one frame", "#d1495b"),
-        },
-    }
-    found = [(game, pair) for name, pair in pairs.items() for game in _games(result, name)]
-    if not found:
-        return None
-    figure, axes = subplots(1, len(found), width=1 + 3 * len(found), height=3, squeeze=False)
-    for axis, (game, pair) in zip(axes[0], found, strict=True):
-        for variant, (label, color) in pair.items():
-            if f"{game}-{variant}" in result.history:
-                _draw(axis, *_curve(result, f"{game}-{variant}", "score"), color, label)
-        hidden = ", motion hidden" if "one_frame" in pair else ""
-        axis.set(title=f"{title(game)}{hidden}", xlabel="thousand agent steps")
-        axis.legend(fontsize=8)
-    axes[0, 0].set_ylabel("score (30 games)")
+def _two_curves(result: Result, game: str, pair: dict[str, str], more: str = "") -> Figure:
+    """The scores of two agents, by name and label: the one that has more, and the other."""
+    figure, axis = subplots(width=4, height=3)
+    for (agent, label), color in zip(pair.items(), (MODEL, "#d1495b"), strict=True):
+        _draw(axis, *_curve(result, f"{game}-{agent}", "score"), color, label)
+    axis.set(title=title(game) + more, xlabel="thousand agent steps", ylabel="score (30 games)")
+    axis.legend(fontsize=8)
     return figure
 
 
-def playing(result: Result) -> list[Image.Image] | None:
+def table_4(result: Result, game: str) -> Figure:
+    """Nature, Extended Data Table 4: what a linear network learns."""
+    return _two_curves(result, game, {"dqn": "convolutional", "linear": "linear"})
+
+
+def history(result: Result, game: str) -> Figure:
+    """2013, section 4.1: what four frames are worth."""
+    hidden = ", motion hidden" if game in MINATAR else ""
+    pair = {"four_frames": "four frames", "one_frame": "one frame"}
+    return _two_curves(result, game, pair, hidden)
+
+
+def playing(result: Result, game: str) -> list[Image.Image]:
     """The agent plays; below, the value of the state it sees."""
-    games = [name.removesuffix("_played") for name in result.arrays if name.endswith("_played")]
-    if not games:
-        return None
-    screens, q, reward = (result.arrays[f"{games[0]}_played{k}"] for k in ("", "_q", "_reward"))
+    screens, q, reward = (result.arrays[f"{game}_played{k}"] for k in ("", "_q", "_reward"))
     return episode(colored(screens)[:PLAYED], q.max(axis=1)[:PLAYED], reward[:PLAYED])
 
 
+OTHERS = tuple(game for game in MINATAR if game != "breakout")
+
+
+def _each(draw, games, *parts: str) -> dict[str, Drawn]:
+    """A figure a game; {} in a part's name stands for the game's."""
+    return {
+        f"{draw.__name__}_{game}": Drawn(
+            functools.partial(_of_game, draw, game), tuple(part.format(game) for part in parts)
+        )
+        for game in games
+    }
+
+
+def _of_game(draw, game: str, result: Result):
+    return draw(result, game)
+
+
 FIGURES = {
-    "figure_2": figure_2,
-    "figure_3": figure_3,
-    "figure_3_seaquest": figure_3_seaquest,
-    "figure_4": figure_4,
-    "table_3": table_3,
-    "table_4": table_4,
-    "playing": playing,
+    **_each(figure_2, GAMES, "{}"),
+    "figure_2_others": Drawn(lambda result: figure_2(result, *OTHERS), OTHERS),
+    **_each(figure_3, ("breakout", "freeway", "seaquest"), "{}"),
+    **_each(figure_4, CHANNELS, "{}"),
+    **_each(table_3, GAMES, "{}", "table_3_{}"),
+    **_each(table_4, GAMES, "{}", "table_4_{}"),
+    **_each(history, GAMES, "history_{}"),
+    **_each(playing, CHANNELS, "{}"),
 }
+"""`figure_2_others` shows the games of MinAtar side by side, but for Breakout."""

@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from experiments.dqn.config import Config, Variant, variants
+from experiments.dqn.config import AGENTS, Config, Variant
 from lib.base.errors import UserError
-from lib.run.cli import read_options
 from lib.base.files import disk_errors, read_json, reading, write_atomically
+from lib.run.options import read_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,7 @@ def main(words: list[str]) -> None:
     request = read_options(Request, words, prog="python -m experiments.dqn play", description=about)
     if request.out is not None and request.out.suffix.lower() != ".gif":
         raise UserError(f"--out must end in .gif, not {request.out.name!r}", 2)
-    config = read_config(request.run)
-    params, name, variant = load(request.run, config, request.agent)
+    params, name, variant, config = load(request.run, request.agent)
     from lib.envs.names import is_atari, slug
 
     film = _film_atari if is_atari(name) else _film_device
@@ -53,29 +52,27 @@ def main(words: list[str]) -> None:
     print(f"{out}: {len(screens)} steps of {name}, score {reward.sum():g}")
 
 
-def read_config(run: Path) -> Config:
-    """The configuration of the run in folder `run`. Raises UserError if there is none, or another paper's."""
+def read_fields(run: Path) -> dict:
+    """What the run in folder `run` set. Raises UserError if there is none, or another paper's."""
     kept = read_json(run / "config.json")
     with reading(run / "config.json"):
         if kept["paper"] != "dqn":
             raise UserError(f"{run} is a run of {kept['paper']}, not of dqn", 2)
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["config"].items()}
-        return Config(**fields)
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in kept["config"].items()}
 
 
-def load(run: Path, config: Config, agent: str) -> tuple[dict, str, Variant]:
-    """`(params, game, variant)` of one of the run's agents.
+def load(run: Path, agent: str) -> tuple[dict, str, Variant, Config]:
+    """`(params, game, variant, config)` of one of the run's agents.
 
     Raises:
-      UserError: the run is not finished, has no such agent, or the file is damaged or another paper's.
+      UserError: the run has no finished or no such agent, or the file is damaged or another paper's.
     """
     from lib.run.weights import load_weights
 
+    fields = read_fields(run)
     there = sorted(run.glob("weights-*.safetensors"))
     if not there:
-        raise UserError(
-            f"{run} holds no trained agent: the run is not finished (--resume does it)", 2
-        )
+        raise UserError(f"{run} holds no trained agent: none is finished (--resume goes on)", 2)
     names = [path.stem.removeprefix("weights-") for path in there]
     first = next((n for n in names if n.endswith("-dqn")), names[0])
     chosen = agent or first
@@ -85,8 +82,14 @@ def load(run: Path, config: Config, agent: str) -> tuple[dict, str, Variant]:
     params, about = load_weights(path)
     if about.get("paper") != "dqn":
         raise UserError(f"{path} holds weights of {about.get('paper')}, not of dqn", 2)
-    of_game = variants(config, about["game"])
-    return params, about["game"], next(v for v in of_game if v.name == about["variant"])
+    with reading(run / "config.json"):
+        # The games are no part of a run's identity; one network may not do for those of the preset.
+        config = Config(**fields | {"env": (about["game"],)})
+    agents = [variant for of in AGENTS.values() for variant in of(config, about["game"])]
+    variant = next((v for v in agents if v.name == about["variant"]), None)
+    if variant is None:
+        raise UserError(f"{path} holds an agent that {run} does not train", 2)
+    return params, about["game"], variant, config
 
 
 Film = tuple[np.ndarray, np.ndarray, np.ndarray]

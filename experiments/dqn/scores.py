@@ -1,4 +1,4 @@
-"""Nature, Extended Data Table 2: scores on the 49 Atari games. Light: imports nothing."""
+"""Nature, Extended Data Tables 2 to 4: scores on Atari games. Light: imports nothing."""
 
 SCORES = {
     "ALE/Alien-v5": (227.8, 6875, 3069),
@@ -51,7 +51,17 @@ SCORES = {
     "ALE/WizardOfWor-v5": (563.5, 4757, 3393),
     "ALE/Zaxxon-v5": (32.5, 9173, 4977),
 }
-"""Of a random player, a professional human tester, and DQN."""
+"""Table 2: of a random player, a professional human tester, and DQN."""
+
+ABLATIONS = {
+    "ALE/Breakout-v5": (316.8, 240.7, 10.2, 3.2, 3.00),
+    "ALE/Enduro-v5": (1006.3, 831.4, 141.9, 29.1, 62.0),
+    "ALE/Riverraid-v5": (7446.6, 4102.8, 2867.7, 1453.0, 2346.9),
+    "ALE/Seaquest-v5": (2894.4, 822.6, 1003.0, 275.8, 656.9),
+    "ALE/SpaceInvaders-v5": (1088.9, 826.3, 373.2, 302.0, 301.3),
+}
+"""Table 3: with replay and target network, without the target network, without replay, with neither; Table 4:
+a linear network."""
 
 
 def normalised(name: str, score: float) -> float:

@@ -46,10 +46,10 @@ def go_on(agent: Agent, playing: Playing, action: jax.Array, keys: jax.Array):
     return Playing(states, frames, jnp.zeros_like(over)), reward, over
 
 
-def make_scorer(agent: Agent, epsilon: float, episodes: int, most_steps: int) -> Callable:
-    """`score(params, key) -> [episodes]`: the raw score of so many games, cut after `most_steps`."""
+def make_scorer(agent: Agent, episodes: int, most_steps: int) -> Callable:
+    """`score(params, key, epsilon) -> [episodes]`: the raw score of so many games, cut after `most_steps`."""
 
-    def score(params, key):
+    def score(params, key, epsilon):
         begin_key, key = jax.random.split(key)
         start = begin(agent, jax.random.split(begin_key, episodes))
 

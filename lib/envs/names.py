@@ -19,6 +19,25 @@ CHANNELS = {
 
 MINATAR = tuple(name for name in CHANNELS if name != "catch")
 
+ATARI = tuple(
+    f"ALE/{game}-v5"
+    for game in """
+    Adventure AirRaid Alien Amidar Assault Asterix Asteroids Atlantis Atlantis2 Backgammon
+    BankHeist BasicMath BattleZone BeamRider Berzerk Blackjack Bowling Boxing Breakout Carnival
+    Casino Centipede ChopperCommand CrazyClimber Crossbow Darkchambers Defender DemonAttack
+    DonkeyKong DoubleDunk Earthworld ElevatorAction Enduro Entombed Et FishingDerby FlagCapture
+    Freeway Frogger Frostbite Galaxian Gopher Gravitar Hangman HauntedHouse Hero HumanCannonball
+    IceHockey Jamesbond JourneyEscape Kaboom Kangaroo KeystoneKapers KingKong Klax Koolaid Krull
+    KungFuMaster LaserGates LostLuggage MarioBros MiniatureGolf MontezumaRevenge MrDo MsPacman
+    NameThisGame Othello Pacman Phoenix Pitfall Pitfall2 Pong Pooyan PrivateEye Qbert Riverraid
+    RoadRunner Robotank Seaquest SirLancelot Skiing Solaris SpaceInvaders SpaceWar StarGunner
+    Superman Surround Tennis Tetris TicTacToe3D TimePilot Trondead Turmoil Tutankham UpNDown
+    Venture VideoCheckers VideoChess VideoCube VideoPinball WizardOfWor WordZapper YarsRevenge
+    Zaxxon
+    """.split()
+)
+"""Games of the emulator, those of ale-py 0.12."""
+
 
 def is_atari(name: str) -> bool:
     """Whether `name` asks for an emulated game ("ALE/Pong-v5")."""
@@ -28,10 +47,16 @@ def is_atari(name: str) -> bool:
 def check_name(name: str) -> None:
     """Raises UserError (code 2), with the nearest names, for a game that is none of ours.
 
-    Emulated games are not looked up here: `lib.envs.atari.check` does.
+    Whether this machine has the emulator is not asked: `lib.envs.atari.check` does.
     """
-    if name in CHANNELS or is_atari(name):
+    if name in CHANNELS or name in ATARI:
         return
+    if is_atari(name):
+        # The part between "ALE/" and "-v5" is compared: the rest is the same in all.
+        games = {known[4:-3].lower(): known for known in ATARI}
+        bare = name[4:].rsplit("-", 1)[0].lower()
+        near = [games[game] for game in difflib.get_close_matches(bare, games, 3, cutoff=0)]
+        raise UserError(f"no Atari game {name!r}; the nearest names are {', '.join(near)}", 2)
     near = difflib.get_close_matches(name, CHANNELS, n=3, cutoff=0.4) or list(CHANNELS)
     raise UserError(
         f"no game {name!r}; the nearest names are {', '.join(near)} (Atari's are ALE/Pong-v5, ...)",

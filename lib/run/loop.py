@@ -1,4 +1,7 @@
-"""The scanned loop: many steps are one compiled call, and the host wakes between them only."""
+"""The loop of every training: chunks of steps, and between them rows, learning curves, checkpoints.
+
+A chunk is one compiled call (`train`), or whatever the host does (`train_on_host`).
+"""
 
 import functools
 from collections.abc import Callable
@@ -15,6 +18,7 @@ from lib.run.watch import Row, Watch
 PyTree = Any
 Step = Callable[[PyTree, PyTree, jax.Array, jax.Array], tuple[PyTree, dict[str, jax.Array]]]
 Score = Callable[[PyTree], dict[str, float]]
+Chunk = Callable[[PyTree, int, int], tuple[PyTree, dict[str, Any]]]
 
 
 class Trained(NamedTuple):
@@ -75,19 +79,55 @@ def train(
     """
     keys = jax.vmap(lambda k: purpose(k, name))(keys)
 
-    done, state, history = watch.restore(name, jax.tree.map(jnp.copy, state))
+    def chunk(state, done, length):
+        compiled = _compiled_chunk(step, length, conv)
+        state, metrics, finite = compiled(state, data, keys, jnp.int32(done))
+        metrics = jax.device_get(metrics)
+        _check_finite(name, metrics, np.asarray(finite), done, length, watch)
+        return state, {k: np.asarray(v).mean(axis=1).tolist() for k, v in metrics.items()}
+
+    def scores(state, done):
+        return _scores(score, state, len(keys))
+
+    return train_on_host(
+        name,
+        jax.tree.map(jnp.copy, state),
+        chunk,
+        steps=steps,
+        every=every,
+        watch=watch,
+        scores=None if score is None else scores,
+        score_every=score_every,
+    )
+
+
+def train_on_host(
+    name: str,
+    state: PyTree,
+    chunk: Chunk,
+    *,
+    steps: int,
+    every: int,
+    watch: Watch,
+    scores: Callable[[PyTree, int], dict[str, list[float]]] | None = None,
+    score_every: int = 1,
+) -> Trained:
+    """Trains for `steps` steps, `every` of them in a chunk that may do what no compiled call can.
+
+    Args:
+      chunk: `chunk(state, done, length) -> (state, metrics)`: `length` steps after the first `done`; it
+        checks its own numbers. Each metric, and what `scores(state, done)` adds, is a list over seeds.
+    """
+    done, state, history = watch.restore(name, state)
     watch.began(name, done, steps)
     while done < steps:
         length = min(every, steps - done)
-        chunk = _compiled_chunk(step, length, conv)
-        state, metrics, finite = chunk(state, data, keys, jnp.int32(done))
-        _check_finite(name, jax.device_get(metrics), np.asarray(finite), done, length, watch)
+        state, metrics = chunk(state, done, length)
         done += length
-        row = {"training": name, "step": done}
-        row |= {k: np.asarray(v).mean(axis=1).tolist() for k, v in metrics.items()}
-        scored = done // score_every > (done - length) // score_every or done == steps
-        if score is not None and scored:
-            row |= _scores(score, state, len(keys))
+        row = {"training": name, "step": done, **metrics}
+        reached = done // score_every > (done - length) // score_every or done == steps
+        if scores is not None and reached:
+            row |= scores(state, done)
         history.append(row)
         watch.chunk(name, done, state, row, last=done == steps)
     return Trained(state, history)

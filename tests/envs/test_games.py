@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lib.base.errors import UserError
 from lib.envs import catch
 from lib.envs.games import make_game, reset_where
-from lib.envs.names import CHANNELS, MINATAR, MOTION, check_name, slug
-from lib.base.errors import UserError
+from lib.envs.names import ATARI, CHANNELS, MINATAR, MOTION, check_name, slug
 
 STICKY = 0.1
 POLICY = {"freeway": (0.1, 0.8, 0.1)}
@@ -350,13 +350,26 @@ def test_one_ball_falls_a_row_a_step_and_there_is_one_paddle_at_the_bottom():
 # --- Names -------------------------------------------------------------------------------------
 
 
-def test_known_names_pass_and_emulated_ones_are_not_looked_up():
-    for name in (*CHANNELS, "ALE/Pong-v5", "ALE/Nonsense-v5"):
+def test_known_names_pass_without_an_emulator():
+    for name in (*CHANNELS, *ATARI):
         check_name(name)
 
 
+def test_the_emulated_games_are_those_of_the_emulator():
+    pytest.importorskip("ale_py", reason="needs the extra atari")
+    from lib.envs.atari import _names
+
+    assert set(_names()) == set(ATARI)
+    assert len(ATARI) == len(set(map(slug, ATARI))) > 100
+
+
 @pytest.mark.parametrize(
-    "wrong, near", [("brekout", "breakout"), ("Catch", "catch"), ("xyz", "freeway")]
+    "wrong, near",
+    [
+        *(("brekout", "breakout"), ("Catch", "catch"), ("xyz", "freeway")),
+        *(("ALE/Pnog-v5", "ALE/Pong-v5"), ("ALE/Pong-v4", "ALE/Pong-v5")),
+        ("ALE/spaceinvaders", "ALE/SpaceInvaders-v5"),
+    ],
 )
 def test_an_unknown_game_is_refused_in_one_line_with_the_nearest_names(wrong, near):
     with pytest.raises(UserError) as refused:

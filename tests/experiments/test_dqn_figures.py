@@ -17,40 +17,56 @@ def close_figures():
 
 def test_the_smoke_run_has_its_figures(dqn_smoke):
     result = dqn_smoke[2]
-    drawn = {name: figure(result) for name, figure in FIGURES.items()}
-    assert drawn["figure_2"] is not None and drawn["figure_4"] is not None
-    assert len(drawn["playing"]) > 10
-    assert drawn["table_3"] is None and drawn["table_4"] is None
+    there = {name: figure for name, figure in FIGURES.items() if set(figure.parts) <= {"breakout"}}
+    drawn = {name: figure.draw(result) for name, figure in there.items()}
+    kinds = ("figure_2", "figure_3", "figure_4", "playing")
+    assert drawn.keys() == {f"{kind}_breakout" for kind in kinds}
+    assert drawn["figure_2_breakout"] is not None and drawn["figure_4_breakout"] is not None
+    assert len(drawn["playing_breakout"]) > 10
 
 
-def test_a_run_without_anything_has_none():
-    assert all(figure(Result({})) is None for figure in FIGURES.values())
-
-
-def made_up(variants) -> Result:
+def made_up(variants, games=("breakout",)) -> Result:
     rng = np.random.default_rng(0)
-    history, arrays, metrics = {}, {}, {"breakout_random": [0.4]}
-    for variant in variants:
-        history[f"breakout-{variant}"] = [
-            {"score": [t + 0.1, t + 0.5], "held_out_q": [t, t]} for t in range(5)
-        ]
-        arrays[f"breakout_{variant}_steps"] = np.arange(5) * 1_000
-    for cell in ("dqn", "no_target", "no_replay", "neither"):
-        metrics[f"breakout_table_{cell}"] = list(rng.uniform(size=2))
+    history, arrays, metrics = {}, {}, {}
+    for game in games:
+        metrics[f"{game}_random"] = 0.4
+        for variant in variants:
+            history[f"{game}-{variant}"] = [
+                {"score": [t + 0.1, t + 0.5], "held_out_q": [t, t]} for t in range(5)
+            ]
+            arrays[f"{game}_{variant}_steps"] = np.arange(5) * 1_000
+        for cell in ("dqn", "no_target", "no_replay", "neither"):
+            metrics[f"{game}_table_{cell}"] = list(rng.uniform(size=2))
     return Result(metrics, history, arrays)
 
 
+def test_every_game_has_its_curves_and_four_stand_side_by_side():
+    assert FIGURES["figure_2_atari_pong"].parts == ("atari_pong",)
+    others = FIGURES["figure_2_others"]
+    figure = others.draw(made_up(["dqn"], others.parts))
+    titles = [axis.get_title() for axis in figure.axes[:4]]
+    assert titles == ["Space Invaders", "Asterix", "Freeway", "Seaquest"]
+
+
 def test_the_table_of_replay_and_target_has_a_bar_a_cell():
-    figure = FIGURES["table_3"](made_up(["dqn"]))
-    axis = figure.axes[0]
+    assert FIGURES["table_3_breakout"].parts == ("breakout", "table_3_breakout")
+    axis = FIGURES["table_3_breakout"].draw(made_up(["dqn"])).axes[0]
     assert len(axis.patches) == 4 and axis.get_title() == "Breakout"
 
 
-def test_studies_of_sight_have_a_panel_each():
-    figure = FIGURES["table_4"](made_up(["dqn", "linear", "one_frame", "four_frames"]))
-    assert [axis.get_title() for axis in figure.axes] == ["Breakout", "Breakout, motion hidden"]
-    labels = [t.get_text() for t in figure.axes[1].get_legend().get_texts()]
-    assert labels == ["four frames", "one frame"]
+@pytest.mark.parametrize(
+    "name, parts, title, labels",
+    [
+        ("table_4", {"breakout", "table_4_breakout"}, "Breakout", ["convolutional", "linear"]),
+        ("history", {"history_breakout"}, "Breakout, motion hidden", ["four frames", "one frame"]),
+    ],
+)
+def test_studies_of_sight_show_two_agents(name, parts, title, labels):
+    drawn = FIGURES[f"{name}_breakout"]
+    assert set(drawn.parts) == parts
+    (axis,) = drawn.draw(made_up(["dqn", "linear", "one_frame", "four_frames"])).axes
+    assert axis.get_title() == title
+    assert [t.get_text() for t in axis.get_legend().get_texts()] == labels
 
 
 def test_the_scripted_stretch_shows_where_the_reward_falls():
@@ -60,10 +76,11 @@ def test_the_scripted_stretch_shows_where_the_reward_falls():
         "seaquest_scripted_value": values,
         "seaquest_scripted_reward": (np.arange(30) == 22).astype(float),
     }
-    assert FIGURES["figure_3"](Result({}, arrays=arrays)) is None
-    figure = FIGURES["figure_3_seaquest"](Result({}, arrays=arrays))
+    figure = FIGURES["figure_3_seaquest"].draw(Result({}, arrays=arrays))
     assert [axis.get_title() for axis in figure.axes[:3]] == ["A", "B", "C"]
     assert {text.get_text() for text in figure.axes[3].texts} == {"A", "B", "C"}
+    never = {name.replace("seaquest", "breakout"): 0 * array for name, array in arrays.items()}
+    assert FIGURES["figure_3_breakout"].draw(Result({}, arrays=never)) is None
 
 
 def test_a_film_has_a_picture_a_step():
