@@ -182,12 +182,18 @@ PRESETS = {
 SELECTS = ("weights",)
 
 PARTS = {
-    "bicubic": Part("Table 2, the bicubic column", ("bicubic_*",), data=("test",)),
+    "bicubic": Part(
+        "Table 2, the bicubic column",
+        ("bicubic_*",),
+        data=("test",),
+        takes={"paper": "3 min on two cores"},
+    ),
     "authors": Part(
         "Table 2 and section 4.3, the authors' released weights",
         ("authors *",),
         data=("test", "authors"),
         default=lambda config: bool(config.weights),
+        takes={"paper": "a minute on two cores, with --weights FOLDER"},
     ),
     "table_2": Part(
         "Table 2, a network a scale",
@@ -204,6 +210,7 @@ PARTS = {
         ("crossing", "lead_*"),
         needs=("bicubic", "table_2", "sparse_coding"),
         data=("test",),
+        takes={"paper": "a second, after what it needs"},
     ),
     "section_4_3_2": Part(
         "Section 4.3.2 and Figures 7 and 12, sizes of filters",
@@ -223,9 +230,14 @@ PARTS = {
         ("repeated_*",),
         needs=("table_2",),
         data=("test",),
+        takes={"paper": "a minute, after table_2"},
     ),
     "ill_posed": Part(
-        "Section 1, one small image of two", ("twins_*",), needs=("table_2",), data=("test",)
+        "Section 1, one small image of two",
+        ("twins_*",),
+        needs=("table_2",),
+        data=("test",),
+        takes={"paper": "seconds, after table_2"},
     ),
     "figure_14": Part(
         "Figures 5, 6 and 14 to 16, filters, feature maps and crops",

@@ -64,25 +64,30 @@ class Learner(NamedTuple):
 
 
 @functools.lru_cache
+def make_init(initialiser: str, sizes: str, widths: tuple[int, ...], channels: int) -> Callable:
+    """`init(key) -> params`; the same function for networks of one kind, and so compiled once."""
+    net = SRCNN(sizes_of(sizes), widths, channels, kernel_init=INITIALISERS[initialiser])
+    side = 1 + sum(size - 1 for size in sizes_of(sizes))
+
+    def init(key):
+        params = net.init(purpose(key, "init"), jnp.zeros((1, side, side, channels)))["params"]
+        return with_identity_path(params) if initialiser == "identity" else params
+
+    return init
+
+
+@functools.lru_cache
 def make_learner(config: Config, sizes: str, channels: int, steps: int) -> Learner:
     """One SRCNN, without padding, against the centre of each patch; made, and compiled, once.
 
     The loss is the paper's: squared differences summed over a patch, their mean over patches. The
     step's data are the patches and how much each channel's error counts, float32 `[channels]`.
     """
-    net = SRCNN(
-        sizes_of(sizes),
-        config.widths,
-        channels,
-        kernel_init=INITIALISERS[config.initialiser],
-        dtype=jnp.dtype(config.precision),
-    )
+    dtype = jnp.dtype(config.precision)
+    net = SRCNN(sizes_of(sizes), config.widths, channels, dtype=dtype)
     tx = make_optimiser(config, len(sizes_of(sizes)), steps)
 
-    def init(key):
-        shape = (1, config.patch, config.patch, channels)
-        params = net.init(purpose(key, "init"), jnp.zeros(shape))["params"]
-        return with_identity_path(params) if config.initialiser == "identity" else params
+    init = make_init(config.initialiser, sizes, config.widths, channels)
 
     def loss(params, batch, key):
         del key

@@ -55,7 +55,7 @@ def load(path: Path | None, scale: int) -> dict:
       UserError: there are none, or they are for another scale or another network.
     """
     from lib.data import pretrained
-    from lib.run.weights import load_weights
+    from lib.base.weights import load_weights
 
     name = f"weights-x{scale}.safetensors"
     if path is None and not (RESULTS / name).exists():

@@ -1,5 +1,6 @@
 """Super-resolution by coupled dictionaries: each step against its definition, the whole on photographs."""
 
+import functools
 import itertools
 import time
 
@@ -35,6 +36,7 @@ def dense(chosen, codes, atoms):
     return q
 
 
+@functools.cache
 def learned(scale, **changes):
     settings = {"atoms": 32, "samples": 700, "seed": 0} | changes
     return learn([pair(crop, scale) for crop in CROPS], **settings)
@@ -195,7 +197,7 @@ def test_what_one_photograph_teaches_helps_on_another(train, test):
 
 
 def test_the_arrays_are_as_described_and_the_seed_decides_them():
-    first, again, other = learned(3), learned(3), learned(3, seed=1)
+    first, again, other = learned(3), learned.__wrapped__(3), learned(3, seed=1)
     d = first.low.shape[0]
     assert [a.shape for a in first] == [(324, d), (d, 32), (81, 32)] and d < 60
     assert all(a.dtype == np.float32 and np.isfinite(a).all() for a in first)
@@ -224,5 +226,5 @@ def test_images_below_a_patch_are_passed_over_and_too_few_patches_refused():
 
 def test_the_smoke_setting_takes_no_time():
     started = time.process_time()
-    learned(3, atoms=16, samples=500)
+    learned.__wrapped__(3, atoms=16, samples=500)
     assert time.process_time() - started < 2
