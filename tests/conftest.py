@@ -15,6 +15,8 @@ CACHE = ROOT / ".cache"
 
 # Compiled programs outlive the process: the second run of the suite compiles nothing.
 os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
+# Most of a cold run is LLVM's work on programs that run once, on tiny shapes.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
@@ -25,6 +27,22 @@ def compile_cache():
     from lib.run.devices import keep_compiled
 
     keep_compiled(CACHE / "deep-morning")
+
+
+PAPERS = ("dqn", "neural_style", "gan", "srcnn", "ntm", "vdsr")
+"""The longest first."""
+
+
+def pytest_collection_modifyitems(items):
+    """Under `pytest -n`, what shares a paper's smoke run or a file's fixtures stays in one process."""
+
+    def group(item):
+        paper = next((p for p in PAPERS if p in item.path.stem or f"[{p}" in item.name), None)
+        return paper or item.path.as_posix()
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) not in PAPERS)  # stable: what takes long comes first
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,7 @@ def load_data(config: Config, data_dir: Path | None = None, *, only=None) -> Dat
     return Data(x.astype(np.float32), y.astype(np.float32), {"points": about})
 
 
-def run(
-    config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()
-) -> Result:
+def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()) -> Result:
     """Everything the paper claims. `key` is one root key, or `[n]` of them: a replica each."""
     return run_parts(load_paper("experiments._template"), config, key, data, watch, only)
 

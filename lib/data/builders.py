@@ -21,10 +21,10 @@ from tensorflow_datasets.core import shuffle
 from tensorflow_datasets.datasets.div2k import div2k_dataset_builder as div2k
 from tensorflow_datasets.image_classification import mnist as official
 
+from lib.base.errors import UserError
 from lib.data import images, store
 from lib.data.catalogue import Entry, ImageFiles, Published
 from lib.data.dataset import Arrays, LazyImages
-from lib.base.errors import UserError
 
 Splits = Mapping[str, Arrays] | Mapping[str, Mapping[str, images.File]]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
-from lib.data.dataset import Dataset, Images
 from lib.base.errors import UserError
+from lib.data.dataset import Dataset, Images
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Offline, a connection that is never refused takes minutes to give up.
-CONNECT_WITHIN = 2.0  # seconds
+CONNECT_WITHIN = (2.0, 6.0)  # seconds, the second on a second try
 STALLED_AFTER = 10.0  # seconds without a byte
 
 
@@ -30,27 +30,40 @@ def differs(found: str, expected: str) -> str | None:
 def probe(url: str) -> None:
     """Asks for `url`'s headers within `CONNECT_WITHIN`, name resolution and proxies included.
 
-    In a thread, because resolving a name cannot be given a time limit.
-
     Raises:
       Unavailable: no answer in time, or a refusal.
+    """
+    for seconds in CONNECT_WITHIN:
+        if (problem := _ask(url, seconds)) is None:
+            waited = " and again ".join(f"{seconds:g}" for seconds in CONNECT_WITHIN)
+            problem = f"no answer within {waited} s"
+        else:
+            break
+    if problem:
+        raise Unavailable(f"{folder_of(url)}: {problem}")
+
+
+def _ask(url: str, seconds: float) -> str | None:
+    """The refusal, "" if there is none, or None without an answer in time.
+
+    In a thread, because resolving a name cannot be given a time limit.
     """
     outcome: list[str | None] = []
 
     def ask():
         try:
             request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=CONNECT_WITHIN).close()
+            urllib.request.urlopen(request, timeout=seconds).close()
+            outcome.append("")
+        except TimeoutError:
             outcome.append(None)
-        except Exception as error:  # an outcome like any other, told below
+        except Exception as error:  # an outcome like any other, told by the caller
             outcome.append(_reason(error))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(CONNECT_WITHIN)
-    problem = outcome[0] if outcome else f"no answer within {CONNECT_WITHIN:g} s"
-    if problem:
-        raise Unavailable(f"{folder_of(url)}: {problem}")
+    thread.join(seconds)
+    return outcome[0] if outcome else None
 
 
 def folder_of(url: str) -> str:

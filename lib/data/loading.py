@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
+from lib.base.errors import UserError
 from lib.data import catalogue, places, store
 from lib.data.catalogue import Entry
 from lib.data.dataset import Dataset, fingerprint, parse_split
-from lib.base.errors import UserError
 
 
 def load(name: str, split: str = "train", *, data_dir: str | Path | None = None) -> Dataset:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lib.data.catalogue import Package
 from lib.base.errors import UserError
+from lib.data.catalogue import Package
 
 Shape = tuple[int, int, int, int]
 

@@ -10,11 +10,11 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lib.base.errors import UserError
 from lib.data import download, idx, images, package, store
 from lib.data.catalogue import Entry, ImageFiles, Labelled, Published
 from lib.data.dataset import Arrays
 from lib.data.download import Unavailable, folder_of, mismatch
-from lib.base.errors import UserError
 
 # What unzipping and unpickling may raise on bytes that are not what they should be.
 _UNREADABLE = (pickle.UnpicklingError, zlib.error, EOFError, OSError, TypeError, ValueError)
@@ -33,7 +33,7 @@ class DataNotFound(UserError):
         lines += [f"  {place}: {reason}" for place, reason in attempts]
         if by_hand := entry.by_hand():
             lines.append(by_hand)
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(lines), 2)
         self.attempts = attempts
 
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lib.base.errors import UserError
 from lib.data import images, places
 from lib.data.catalogue import PHOTOGRAPHS
-from lib.base.errors import UserError
 
 if TYPE_CHECKING:
     from lib.data.weights import Pretrained

@@ -18,14 +18,15 @@ from typing import IO
 
 import numpy as np
 
+from lib.base.errors import UserError
+from lib.base.homes import user_folder
 from lib.data.catalogue import Entry
 from lib.data.dataset import Arrays, fingerprint
-from lib.base.errors import UserError
 
 
 def root() -> Path:
     """TFDS's data directory: $TFDS_DATA_DIR, by default ~/tensorflow_datasets."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return user_folder("TFDS_DATA_DIR", "tensorflow_datasets")
 
 
 def location(entry: Entry, root: Path) -> Path:

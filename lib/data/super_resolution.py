@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lib.base.errors import UserError
 from lib.data.dataset import Images
 from lib.data.loading import load
-from lib.base.errors import UserError
 from lib.ops.color import luma, rgb_to_ycbcr
 from lib.ops.crops import modcrop, to_uint8
 from lib.ops.patches import cut, dihedral, grid_corners

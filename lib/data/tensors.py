@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data.networks import File, Layout, Network, Shape
 from lib.base.errors import UserError
+from lib.data.networks import File, Layout, Network, Shape
 
 Params = dict[str, dict]
 

@@ -12,17 +12,17 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from lib.base.errors import UserError
+from lib.base.files import write_atomically
+from lib.base.homes import user_folder
 from lib.data import download, networks, package, tensors
 from lib.data.download import Unavailable, differs
 from lib.data.networks import File, Network
-from lib.base.errors import UserError
-from lib.base.files import write_atomically
 
 Say = Callable[[str], None]
 
@@ -72,9 +72,7 @@ class WeightsNotFound(UserError):
 
 def cache() -> Path:
     """Where files are kept: $XDG_CACHE_HOME/deep-morning/weights, by default below ~/.cache."""
-    return (
-        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "deep-morning/weights"
-    )
+    return user_folder("XDG_CACHE_HOME", ".cache") / "deep-morning/weights"
 
 
 def at_hand(name: str, folder: Path | None = None) -> bool:
@@ -83,7 +81,9 @@ def at_hand(name: str, folder: Path | None = None) -> bool:
     Raises:
       UserError: there is no such network or no such folder.
     """
-    places = [cache(), *([_given(folder)] if folder is not None else [])]
+    places = [_given(folder)] if folder is not None else []
+    with contextlib.suppress(UserError):  # without a home there is no cache
+        places.append(cache())
     return any((place / f.name).is_file() for f in networks.find(name).files for place in places)
 
 
@@ -258,9 +258,9 @@ def main(words: list[str]) -> None:
         return
     import tyro
 
+    from lib.base.files import flat
     from lib.data import recognition
     from lib.run.options import Folder, read_options
-    from lib.base.files import flat
 
     @dataclasses.dataclass(frozen=True)
     class Request:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, flat, read_json, reading, write_json
+from lib.report.records import Segment, make_record, plain, read_record, segments_of
+from lib.run.folder import different, owner_of
 from lib.run.options import read_options
 from lib.run.paper import PRESETS, Paper
-from lib.run.records import Segment, make_record, plain, read_record, segments_of
-from lib.run.recorder import check_segment, different, owner_of
+from lib.run.recorder import check_segment
 from lib.run.result import Result, load_part
 
 
@@ -158,15 +160,16 @@ def _together(results: Sequence[tuple[list[int], Result]]) -> Result:
 def draw(
     paper: Paper, results: Mapping[str, Result], folder: Path, prefix: str = ""
 ) -> Iterator[Path]:
-    """Draws every figure whose parts are in `results`, as `folder/<prefix><name>.png`."""
+    """Draws every figure that `results`, by part, allow, as `folder/<prefix><name>.png`."""
     import matplotlib
 
     matplotlib.use("Agg")
     from lib.plots.style import save
 
     for name, figure in paper.module("figures").FIGURES.items():
-        if set(figure.parts) <= results.keys():
-            drawn = figure.draw(functools.reduce(lambda a, b: a | b, map(results.get, figure.parts)))
+        there = [results[part] for part in figure.parts if part in results]
+        if there and (figure.any_of or len(there) == len(figure.parts)):
+            drawn = figure.draw(functools.reduce(operator.or_, there))
             if drawn is not None:
                 path = folder / f"{prefix}{name}.png"
                 save(drawn, path)

@@ -34,7 +34,7 @@ def number(value: float) -> str:
 
 def ours(row: Row) -> str:
     """`mean ± std unit (n)` of a claim's row, or `median (lowest to highest) unit (n)`."""
-    if row["ours"] is None and not (row.get("range") and row["n"] > 1):
+    if row["ours"] is None and not row.get("range"):
         return "–"
     spread = ""
     if row.get("range") and row["n"] > 1:
@@ -50,7 +50,9 @@ def ours(row: Row) -> str:
 
 def holds(row: Row) -> str:
     """The verdict, why, and whether the bound is another than when it was run."""
-    moved = f"; bound moved after the run, from {' and '.join(row['moved'])}" if row["moved"] else ""
+    moved = (
+        f"; bound moved after the run, from {' and '.join(row['moved'])}" if row["moved"] else ""
+    )
     why = f" ({row['why']}{moved})" if row["why"] or moved else ""
     return VERDICT[row["verdict"]] + why
 
@@ -86,13 +88,22 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def setting(record: Record) -> str:
-    """The preset, and where it differs: "paper, steps 100000 of 1000000"."""
+def setting(record: Record, part: str = "") -> str:
+    """The preset, and where it differs: "paper, steps 100000 of 1000000".
+
+    Of `part`, without what is set for another part alone: "copy.steps" is for the parts copy and copy_*.
+    """
 
     def said(value: Any) -> str:
         return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
-    changed = (f"{n} {said(a)} of {said(b)}" for n, (a, b) in record["overrides"].items())
+    changed = (
+        f"{name} {said(here)} of {said(there)}"
+        for name, (here, there) in record["overrides"].items()
+        if not part
+        or name.split(".")[0] not in record["parts"]
+        or part.startswith(name.split(".")[0])
+    )
     return ", ".join([record["preset"], *changed])
 
 
@@ -104,15 +115,18 @@ def took(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def time_on_record(paper: Paper, part: str, preset: str) -> str:
-    """How long a part took in the committed record of a preset, or is expected to take; "" if nobody knows."""
-    records = [r for n, r in paper.records().items() if n.split("-")[0] == preset]
+    """How long a part took in a preset's committed record, or is expected to take; "" if nobody knows."""
+    try:
+        records = [r for n, r in paper.records().items() if n.split("-")[0] == preset]
+    except UserError:  # whoever reads the record will hear of it
+        records = []
     for record in sorted(records, key=lambda r: len(r["overrides"])):
         if runs := record["parts"].get(part):
             seeds = sum(len(run["seeds"]) for run in runs)
             devices = " and ".join(dict.fromkeys(run["device"] for run in runs))
             many = f"{seeds} seeds" if seeds > 1 else "1 seed"
-            others = [p for p in runs[0].get("together", ()) if p != part]
-            beside = f" together with {', '.join(others)}" if others else ""
+            others = len(runs[0].get("together", [part])) - 1
+            beside = f" together with {others} others" if others else ""
             return f"took {took(runs)}{beside} ({many}, {devices})"
     expected = paper.parts[part].takes.get(preset)
     return f"not run; about {expected}" if expected else ""
@@ -189,12 +203,12 @@ def _not_run(paper: Paper, preset: str) -> Iterator[str]:
 def _headlines(paper: Paper) -> Iterator[tuple[Any, Row | None, str]]:
     """`(claim, its row, the setting)` of each headline, from the record that decides it best.
 
-    The paper's preset comes before laptop, a verdict before none, the preset itself before variants.
+    A verdict comes before none, a preset as it is before one with other settings, `paper` before `laptop`.
     """
     records = [record for _, record in sorted(paper.records().items())]
     for claim in (claim for claim in paper.claims if claim.headline):
         found = [
-            (row["verdict"] is None, r["preset"] != "paper", len(r["overrides"]), i)
+            (row["verdict"] is None, len(r["overrides"]), r["preset"] != "paper", i)
             for i, r in enumerate(records)
             for row in r["claims"]
             if row["id"] == claim.id and row["n"] + (row["ours"] is not None)
@@ -203,7 +217,8 @@ def _headlines(paper: Paper) -> Iterator[tuple[Any, Row | None, str]]:
             yield claim, None, ""
             continue
         record = records[min(found)[-1]]
-        yield claim, next(r for r in record["claims"] if r["id"] == claim.id), setting(record)
+        row = next(row for row in record["claims"] if row["id"] == claim.id)
+        yield claim, row, setting(record, claim.part)
 
 
 def _main(paper: Paper) -> str:

@@ -88,8 +88,12 @@ class Claim:
         """The bound in words; None for a reference, which has none."""
         if self.kind == "reference":
             return None
-        around = f" ± {self.tolerance:g}" if self.holds_if == "within" else ""
-        return f"{self.holds_if} {self.target:g}{around}"
+        words = f"{self.holds_if} {self.target:g}"
+        if self.holds_if == "within":
+            words += f" ± {self.tolerance:g}"
+        if (other := self.baseline) is not None:
+            words += f", where {other.metric} is {other.holds_if} {other.target:g}"
+        return words
 
 
 def summarise(values: float | Sequence[float]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 Heavy packages are imported only when a run begins, so that `--help` and mistakes answer at once.
 """
 
-import os
+import atexit
 import shlex
+import signal
 import sys
 import time
 from datetime import datetime
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, only_writer, read_json, reading, write_json
+from lib.base.streams import lasting, printable
+from lib.run.folder import check_folder, forget
 from lib.run.options import parse
 from lib.run.paper import Paper, load_paper
 
@@ -20,28 +23,35 @@ def main(package: str, argv: list[str] | None = None) -> None:
     """Runs the command line of `package` and exits: 0, or with a line that says why not."""
     argv = sys.argv[1:] if argv is None else argv
     name = package.split(".")[-1]
-    try:
-        paper = load_paper(package)
-        if argv and argv[0] == "figures":
-            _figures(paper, argv[1:])
-        elif argv and argv[0] == "keep":
-            from lib.report.keeping import keep
-
-            keep(paper, argv[1:])
-        elif argv and argv[0] in paper.commands:
-            paper.module(argv[0]).main(argv[1:])
+    with lasting():
+        try:
+            _answer(load_paper(package), argv)
+        except UserError as error:
+            sys.stdout.flush()
+            print(printable(f"{name}: {error}"), file=sys.stderr)
+            code = error.code
+        except KeyboardInterrupt:
+            print(f"{name}: interrupted", file=sys.stderr)
+            code = 130
         else:
-            _run(paper, argv)
-    except UserError as error:
-        sys.stdout.flush()
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(error.code)
-    except BrokenPipeError:  # whoever read what is printed has left: `... --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)
+            return
+        finally:
+            # While Python shuts down, another Ctrl-C would print a traceback.
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _answer(paper: Paper, argv: list[str]) -> None:
+    if argv and argv[0] == "figures":
+        _figures(paper, argv[1:])
+    elif argv and argv[0] == "keep":
+        from lib.report.keeping import keep
+
+        keep(paper, argv[1:])
+    elif argv and argv[0] in paper.commands:
+        paper.module(argv[0]).main(argv[1:])
+    else:
+        _run(paper, argv)
 
 
 def _run(paper: Paper, argv: list[str]) -> None:
@@ -52,25 +62,25 @@ def _run(paper: Paper, argv: list[str]) -> None:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     out = options.out or Path("runs") / paper.name / f"{preset}-{stamp}"
     command = f"python -m {paper.package} {shlex.join(argv)}".strip()
-    again = command + ("" if options.out else f" --out {out}")
+    again = command + ("" if options.out else f" --out {shlex.quote(str(out))}")
     again += "" if options.resume else " --resume"
     identity = {"paper": paper.name, "preset": preset, "seeds": seeds}
     identity["config"] = paper.identity(config)
+    check_folder(out, identity, resume=options.resume)
 
     # What can be refused is refused before the folder is made.
     from lib.run import devices
-    from lib.run.recorder import Recorder, check_folder
+    from lib.run.recorder import Recorder
     from lib.run.signals import Stop, Stopped
 
-    check_folder(out, identity, resume=options.resume)
     device = devices.choose(options.device)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    devices.keep_compiled(cache / "deep-morning")
+    devices.keep_compiled()
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     how = [device, config.precision]
     if paper.about is not None:
-        how.append(paper.about(config, options.weights_dir))
-    print(f"{paper.name} {preset}: {', '.join(how)}, {which}, in {out}", flush=True)
+        how.append(paper.about(config, getattr(options, "weights_dir", None)))
+    first = f"{paper.name} {preset}: {', '.join(how)}, {which}, in {out}"
+    print(printable(first), flush=True)
     if options.only:
         print(f"parts: {', '.join(chosen)}", flush=True)
     folders = {"data_dir": options.data_dir}
@@ -100,31 +110,42 @@ def _run(paper: Paper, argv: list[str]) -> None:
             tensorboard=options.tensorboard,
         )
         try:
-            from lib.run.keys import root_keys
-            from lib.run.parts import run_parts
-
-            run_parts(paper, config, root_keys(seeds), data, recorder, options.only)
-            record = _record(paper, out)
-            with disk_errors(f"cannot write to {out}"):
-                write_json(out / "result.json", record)
-            _draw(paper, out)
+            _compute(paper, config, options, out, data, recorder)
         except KeyboardInterrupt as error:
-            stopped = error if isinstance(error, Stopped) else Stopped(2)
+            stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
             line = f"{stopped.said}; what was saved stays. Continue: {again}"
             raise UserError(line, stopped.code) from None
-        finally:
-            recorder.leave()
+        except UserError as error:
+            if error.code == 2 and not options.resume:
+                forget(out)
+            raise
 
+    record = read_json(out / "result.json")
     from lib.report.tables import claims_text, took
 
     print(claims_text(record["claims"]))
     times = (f"{part} {took(runs)}" for part, runs in record["parts"].items())
-    print(f"{', '.join(times)}; all in {out}")
+    print(printable(f"{', '.join(times)}; all in {out}"))
+
+
+def _compute(paper: Paper, config, options, out: Path, data, recorder) -> None:
+    """Everything of a run that takes time; what it finds is in `out` afterwards."""
+    from lib.run.keys import root_keys
+    from lib.run.parts import run_parts
+
+    seeds = range(options.seed, options.seed + options.seeds)
+    try:
+        run_parts(paper, config, root_keys(tuple(seeds)), data, recorder, options.only)
+        with disk_errors(f"cannot write to {out}"):
+            write_json(out / "result.json", _record(paper, out))
+        _draw(paper, out)
+    finally:
+        recorder.leave()
 
 
 def _record(paper: Paper, run: Path) -> dict:
     from lib.report.keeping import read_run
-    from lib.run.records import make_record
+    from lib.report.records import make_record
 
     identity, segments = read_run(paper, run)
     return make_record(paper, identity["preset"], identity["config"], segments)
@@ -136,8 +157,9 @@ def _draw(paper: Paper, run: Path) -> None:
 
     with disk_errors(f"cannot write to {run}"):
         (run / "figures").mkdir(exist_ok=True)
-        for path in draw(paper, read_results([run]), run / "figures"):
-            print(f"figure: {path}")
+        drawn = list(draw(paper, read_results([run]), run / "figures"))
+    for path in drawn:
+        print(printable(f"figure: {path}"))
 
 
 def _figures(paper: Paper, words: list[str]) -> None:

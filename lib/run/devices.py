@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lib.base.errors import UserError
+from lib.base.homes import user_folder
 
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 
@@ -18,6 +19,9 @@ def choose(device: str) -> str:
     """
     import jax
 
+    jax.config.update(
+        "jax_enable_x64", False
+    )  # whatever the environment says: a config has `precision`
     if device != "auto":
         jax.config.update("jax_platforms", PLATFORMS[device])
     try:
@@ -39,11 +43,20 @@ def choose(device: str) -> str:
     return f"{platform} ({len(devices)} x {kind})" if platform != "cpu" else f"cpu ({kind})"
 
 
-def keep_compiled(folder: Path) -> None:
-    """Keeps compiled programs in `folder`: a second start compiles nothing."""
+def keep_compiled(folder: Path | None = None) -> None:
+    """Keeps compiled programs in a folder: a second start compiles nothing.
+
+    In `folder`, or where JAX_COMPILATION_CACHE_DIR says, or in the user's cache; without a home, nowhere.
+    """
     import jax
 
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    if folder is None and not jax.config.jax_compilation_cache_dir:
+        try:
+            folder = user_folder("XDG_CACHE_HOME", ".cache") / "deep-morning"
+        except UserError:
+            return
+    if folder is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

@@ -51,11 +51,13 @@ class Figure:
     """How a figure is drawn, and of which parts' results.
 
     `draw(result)` gets the results of `parts` together and returns a Matplotlib figure, a list of
-    pictures (an animation), or None where there is nothing to show.
+    pictures (an animation), or None where there is nothing to show. With `any_of` it is drawn as soon as
+    one of the parts is there.
     """
 
     draw: Callable[[Any], Any]
     parts: tuple[str, ...]
+    any_of: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Paper:
         Raises:
           UserError: one is damaged.
         """
-        from lib.run.records import read_record
+        from lib.report.records import read_record
 
         names = [p for p in sorted(self.results.glob("*.json")) if p.stem.split("-")[0] in PRESETS]
         return {path.stem: read_record(path, self) for path in names}

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lib.run.paper import Part, Paper
+from lib.run.paper import Paper, Part
 from lib.run.result import Result
 from lib.run.watch import Watch
 

@@ -1,6 +1,6 @@
 """A run's folder: config, metrics, checkpoints, and the parts that are finished."""
 
-import hashlib
+import contextlib
 import itertools
 import json
 import os
@@ -16,13 +16,14 @@ from typing import Any
 from tqdm import tqdm
 
 from lib.base.errors import UserError
+from lib.base.files import disk_errors, read_json, reading, write_atomically, write_json
+from lib.base.weights import save_weights
+from lib.report.records import check_about, check_metric
 from lib.run.checkpoints import Checkpoints
-from lib.base.files import disk_errors, flat, read_json, reading, write_atomically, write_json
-from lib.run.records import check_about, check_metric
+from lib.run.folder import owner_of
 from lib.run.result import Result, first_seed, load_part, save_part
 from lib.run.signals import Stop
 from lib.run.watch import PyTree, Row, Watch
-from lib.run.weights import save_weights
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
@@ -134,7 +135,7 @@ class Recorder(Watch):
         if self._about["device"] not in clock["devices"]:
             clock["devices"].append(self._about["device"])
         self._began = (now, compiling)
-        with disk_errors(f"cannot write to {self._folder}"):
+        with contextlib.suppress(OSError):  # a full disk is told by what matters
             write_json(path, clocks)
         return clock
 
@@ -223,11 +224,6 @@ class Recorder(Watch):
             self._save_clock()
 
 
-def owner_of(identity: dict[str, Any]) -> str:
-    """What marks the checkpoints and parts of one run, wherever its folder is."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
 def check_segment(about: Mapping[str, Any], owner: str) -> None:
     """Raises KeyError, TypeError or ValueError if a part's `result.json` is not whole, or another run's."""
     check_about(about)
@@ -235,39 +231,6 @@ def check_segment(about: Mapping[str, Any], owner: str) -> None:
         raise ValueError("another run's")
     for name, metric in about["metrics"].items():
         check_metric(name, metric, len(about["seeds"]))
-
-
-def check_folder(folder: Path, identity: dict[str, Any], *, resume: bool) -> dict[str, Any]:
-    """`identity` as JSON gives it back, if `folder` is fit for this run.
-
-    Raises UserError (code 2) if a new run would write over another one, or a resumed one is not the
-    run that the folder holds; the field that differs is named.
-    """
-    identity = json.loads(json.dumps(identity))
-    config = folder / "config.json"
-    if resume:
-        kept = read_json(config)
-        with reading(config):
-            kept, asked = flat(dict.copy(kept)), flat(identity)
-        if name := different(kept, asked):
-            raise UserError(
-                f"{folder} holds another run: its {name} is {kept.get(name)!r}, "
-                f"not {asked.get(name)!r}",
-                2,
-            )
-    elif config.exists():
-        raise UserError(
-            f"{folder} holds a run already; add --resume to continue it, "
-            "or name another folder with --out",
-            2,
-        )
-    return identity
-
-
-def different(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
-    """The first name, of two flat dicts, whose values differ."""
-    names = sorted(first.keys() | second.keys())
-    return next((n for n in names if first.get(n) != second.get(n)), None)
 
 
 def _read_rows(path: Path) -> dict[str, list[Row]]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from lib.run.claims import summarise, values_of
 from lib.base.files import read_json, reading, write_atomically, write_json
-from lib.run.weights import load_weights, save_weights
+from lib.base.weights import load_weights, save_weights
+from lib.run.claims import summarise, values_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def load_part(folder: Path) -> tuple[Result, dict[str, Any]]:
         for line in (folder / "history.jsonl").read_text().splitlines():
             name, row = json.loads(line)
             history.setdefault(name, []).append(dict(row))
-    with reading(folder / "arrays.npz"), np.load(folder / "arrays.npz") as kept:
+    path = folder / "arrays.npz"
+    with reading(path), path.open("rb") as file, np.load(file) as kept:
         arrays = dict(kept)
     files = sorted(folder.glob("weights-*.safetensors"))
     weights = {f.stem.removeprefix("weights-"): load_weights(f) for f in files}

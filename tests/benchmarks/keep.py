@@ -45,4 +45,4 @@ if __name__ == "__main__":
             "command": "make bench",
         },
     )
-    write_readmes()
+    write_readmes(paper)

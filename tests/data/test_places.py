@@ -152,7 +152,7 @@ def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tiny, change, 
 
 
 def test_a_server_that_never_answers_is_given_up_on(monkeypatch):
-    monkeypatch.setattr(download, "CONNECT_WITHIN", 0.3)
+    monkeypatch.setattr(download, "CONNECT_WITHIN", (0.3, 0.3))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         begin = time.monotonic()

@@ -6,8 +6,8 @@ import optax
 import pytest
 
 from lib.base.errors import UserError
-from lib.run.checkpoints import Checkpoints, digest
 from lib.base.files import disk_errors
+from lib.run.checkpoints import Checkpoints, digest
 from lib.steps.supervised import init_state
 
 STEPS = range(100)

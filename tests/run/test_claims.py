@@ -39,6 +39,8 @@ def test_criterion_is_said_in_words():
     assert claim().bound() == "at least 3"
     assert claim(holds_if="within", tolerance=0.5).bound() == "within 3 ± 0.5"
     assert claim(kind="reference").bound() is None
+    learned = Baseline("b", "at least", 0.7, "it has not learned")
+    assert claim(baseline=learned).bound() == "at least 3, where b is at least 0.7"
 
 
 def judged(*values, preset="laptop", data=(), bounds=None, **changes):

@@ -1,5 +1,6 @@
 """Requests that cannot be met: one line, a code, and nothing written."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from papers.toy import config as toy_config
 from papers.toy import experiment as toy_experiment
 
 from lib.base.errors import UserError
+from lib.run.options import read_options
 
 REFUSED = [
     (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),
@@ -35,6 +37,10 @@ REFUSED = [
     (("smoke", "--device", "abacus"), "'--device'"),
     (("smoke", "--tensorboard"), "--tensorboard needs one more package: pip install tensorboardX"),
     (("smoke", "--weights-dir", "x"), "--weights-dir: this paper has no pretrained networks"),
+    (("smoke", "--seeds", "1000000000"), "--seeds must be at most 1000"),
+    (("smoke", "--seed", "2147483647", "--seeds", "2"), "seeds are below 2^31"),
+    (("smoke", "--steps", "a\x1b[31mb"), "--steps: invalid literal"),
+    (("smoke", "--tuning.steps", "x"), "--tuning.steps: invalid literal"),
     (("smoke", "--minutes", "0"), "--minutes must be above 0, not 0"),
     (("smoke", "--minutes", "nan"), "--minutes must be above 0, not nan"),
     (("smoke", "--only", "adam", "adma"), "no part 'adma'; there are adam, momentum, points"),
@@ -51,6 +57,61 @@ def test_a_refusal_is_one_line_and_writes_nothing(words, said, run, tmp_path, mo
     assert ended.code == 2
     assert re.fullmatch(rf"toy: .*{re.escape(said)}.*\n", ended.err), ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("out, said", [("", "--out must name a folder"), ("x" * 300, "too long")])
+def test_a_run_gets_a_folder_of_its_own(out, said, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run("smoke", "--out", out)
+    assert ended.code == 2 and said in ended.err and len(ended.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_control_characters_are_not_echoed(run):
+    for words in (("a\x1b[31mb\rc",), ("smoke", "--only", "a\x07")):
+        ended = run(*words)
+        assert ended.code == 2 and ended.err.strip().isprintable()
+
+
+@pytest.mark.parametrize(
+    "words, value",
+    [
+        ((), True),
+        (("--turn",), True),
+        (("--no-turn",), False),
+        (("--no-turn", "--turn"), True),
+        (("--turn", "--no-turn"), False),
+    ],
+)
+def test_both_forms_of_a_flag_are_accepted_and_the_last_one_counts(words, value):
+    @dataclasses.dataclass(frozen=True)
+    class Inner:
+        turn: bool = True
+
+    @dataclasses.dataclass(frozen=True)
+    class Outer:
+        turn: bool = True
+        off: bool = False
+        inner: Inner = Inner()
+
+    assert read_options(Outer, list(words)) == Outer(turn=value)
+    inner = [word.replace("turn", "inner.turn").replace("no-inner.", "inner.no-") for word in words]
+    assert read_options(Outer, inner, default=Outer()).inner.turn == value
+    opposite = [f"--no-{w[2:]}" if "no-" not in w else f"--{w[5:]}" for w in words]
+    off = [word.replace("turn", "off") for word in opposite]
+    assert read_options(Outer, off).off == (bool(words) and not value)
+
+
+def test_what_a_run_was_refused_for_leaves_no_folder(run, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise UserError("too large", 2)
+
+    monkeypatch.setitem(toy_experiment.PARTS, "adam", refuse)
+    assert run("smoke", "--out", tmp_path / "run").code == 2
+    assert list(tmp_path.iterdir()) == []
+    assert run("smoke", "--only", "points", "--out", tmp_path / "run").code == 0
+    assert run("smoke", "--out", tmp_path / "run", "--resume").code == 2
+    assert (tmp_path / "run" / "parts" / "points").exists()
 
 
 def test_resume_needs_to_know_the_run(run):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from conftest import TWO_SEEDS, assert_same_run
+from papers.toy import experiment as toy_experiment
 
 from lib.base.errors import UserError
 from lib.base.files import flat, only_writer, read_json, write_atomically, write_json
@@ -116,7 +117,7 @@ def test_the_config_is_written_before_anything_is_computed(run, tmp_path, monkey
     def stop(*_):
         raise UserError("stop")
 
-    monkeypatch.setattr("papers.toy.experiment.run", stop)
+    monkeypatch.setitem(toy_experiment.PARTS, "adam", stop)
     assert run("smoke", "--steps", 7, "--out", tmp_path / "run").code == 1
     kept = json.loads((tmp_path / "run" / "config.json").read_text())
     assert kept["config"]["steps"] == 7 and kept["config"]["tuning"] == {"steps": 40}

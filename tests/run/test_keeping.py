@@ -152,7 +152,9 @@ def test_a_bound_that_moved_after_the_run_is_marked(run, whole, results, monkeyp
         lambda r: r["parts"].update(adam=[]),
         lambda r: r["parts"]["adam"].append(r["parts"]["adam"][0]),
         lambda r: r["parts"]["adam"][0].update(seeds="01"),
-        lambda r: r["parts"]["adam"][0].update(seeds=[0]) or r["metrics"]["loss_adam"].update(per_seed=[]),
+        lambda r: (
+            r["parts"]["adam"][0].update(seeds=[0]) or r["metrics"]["loss_adam"].update(per_seed=[])
+        ),
         lambda r: r["parts"]["adam"][0].pop("device"),
         lambda r: r["metrics"]["loss"].update(per_seed="12"),
         lambda r: r["metrics"]["loss"].update(per_seed=[1.0, None]),

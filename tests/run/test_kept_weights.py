@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from lib.base.weights import load_weights
 from lib.run.result import Result, first_seed, load_part
-from lib.run.weights import load_weights
 
 
 def test_a_run_keeps_its_first_seeds_weights_with_words_about_them(whole):

@@ -37,9 +37,9 @@ def test_figures_are_those_that_the_parts_allow(run, tmp_path):
     ended = run("smoke", "--only", "adam", "--out", tmp_path / "run")
     assert ended.code == 0
     assert [path.name for path in (tmp_path / "run" / "figures").iterdir()] == ["curve.png"]
-    assert [row["id"] for row in json.loads((tmp_path / "run/result.json").read_text())["claims"]] == [
-        "adam-fits"
-    ]
+    assert [
+        row["id"] for row in json.loads((tmp_path / "run/result.json").read_text())["claims"]
+    ] == ["adam-fits"]
 
 
 def test_a_finished_part_is_never_computed_again(whole, run, tmp_path, monkeypatch):
@@ -101,9 +101,7 @@ def test_a_kill_while_a_part_is_written_leaves_no_part(where, whole, spawn, tmp_
         ("arrays.npz", None),
     ],
 )
-def test_a_damaged_part_is_named_put_aside_and_computed_again(
-    name, content, whole, run, tmp_path
-):
+def test_a_damaged_part_is_named_put_aside_and_computed_again(name, content, whole, run, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
     (folder / "parts" / "adam" / name).unlink()
     if content is not None:
@@ -139,7 +137,11 @@ def test_fields_that_choose_parts_leave_a_runs_identity(run, tmp_path, monkeypat
     monkeypatch.setattr(toy_config, "SELECTS", ("busy",), raising=False)
     part = Part("Section 1", ("loss_adam",), data=("points",), default=lambda c: c.busy != 1)
     monkeypatch.setitem(toy_config.PARTS, "adam", part)
-    monkeypatch.setitem(toy_config.PARTS, "momentum", Part("Table 1", ("loss",), needs=("adam",), default=lambda c: not c.busy))
+    monkeypatch.setitem(
+        toy_config.PARTS,
+        "momentum",
+        Part("Table 1", ("loss",), needs=("adam",), default=lambda c: not c.busy),
+    )
     assert run("smoke", "--busy", 1, "--out", tmp_path / "run").code == 0
     assert parts(tmp_path / "run") == ["points"]
     assert run("smoke", "--busy", 2, "--out", tmp_path / "run", "--resume").code == 0
@@ -170,7 +172,9 @@ def test_notebooks_get_the_same_numbers(whole):
 MISTAKES = {
     "PRESETS lacks paper": lambda m: m.delitem(toy_config.PRESETS, "paper"),
     "is not a frozen dataclass": lambda m: m.setitem(toy_config.PRESETS, "paper", {}),
-    "has no field precision": lambda m: m.delitem(toy_config.Config.__dataclass_fields__, "precision"),
+    "has no field precision": lambda m: m.delitem(
+        toy_config.Config.__dataclass_fields__, "precision"
+    ),
     "has no field nope": lambda m: m.setattr(toy_config, "SELECTS", ("nope",), raising=False),
     "the part adam needs momentum, which is no part declared before it": lambda m: m.setitem(
         toy_config.PARTS, "adam", Part("x", ("loss_adam",), needs=("momentum",))
@@ -185,9 +189,7 @@ MISTAKES = {
     "2 claims are called fits": lambda m: m.setattr(
         toy_config, "CLAIMS", toy_config.CLAIMS[:1] * 2
     ),
-    "more than 6 claims have a headline": lambda m: m.setattr(
-        "lib.run.paper.MOST_HEADLINES", 0
-    ),
+    "more than 6 claims have a headline": lambda m: m.setattr("lib.run.paper.MOST_HEADLINES", 0),
 }
 
 

@@ -136,5 +136,3 @@ def test_tensorboard_gets_each_metric(run, tmp_path, monkeypatch):
     assert run("smoke", "--steps", 10, "--out", tmp_path / "run", "--tensorboard").code == 0
     row = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[1])
     assert said[1] == ("adam/loss", row["loss"][0], 10)
-
-

@@ -134,7 +134,15 @@ def test_rendering_fills_the_markers_and_only_them_and_twice_is_once(kept):
 
 @pytest.mark.parametrize(
     "marker",
-    ["claims", "claims smok", "claims smoke-nope", "claims tyo smoke", "main tyo", "nope", "speeed"],
+    [
+        "claims",
+        "claims smok",
+        "claims smoke-nope",
+        "claims tyo smoke",
+        "main tyo",
+        "nope",
+        "speeed",
+    ],
 )
 def test_a_marker_that_names_nothing_is_named(marker, kept):
     for paper in (None, load_paper("papers.toy")):
@@ -221,7 +229,12 @@ def test_the_first_table_has_the_headlines_from_the_record_that_decides_them(kep
     assert "| 2.000 ± 3.000 nats (n = 4) | paper | **no** |" in rendered("main")
     paper["overrides"] = {"steps": [100, 1000]}
     kept(laptop=laptop, paper=paper)
+    assert "| laptop | yes |" in rendered("main")  # a preset as it is comes first
+    kept(paper=paper)
     assert "| paper, steps 100 of 1000 | **no** |" in rendered("main")
+    paper["overrides"] = {"momentum.steps": [100, 1000], "adam.steps": [1, 2]}
+    paper["parts"]["adam"] = paper["parts"]["momentum"]
+    assert "| paper, momentum.steps 100 of 1000 | **no** |" in rendered("main")
 
 
 def test_the_list_of_papers_counts_results_of_presets_as_they_are(kept):
@@ -256,5 +269,3 @@ def test_a_papers_own_tables(tmp_path, monkeypatch, kept):
     assert rendered("lines") == "Not run."
     (tmp_path / "lines.json").write_text('{"n": 3}')
     assert rendered("lines") == "3 lines"
-
-

@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from lib.base.errors import UserError
 from lib.base.files import flat
-from lib.run.weights import load_weights, save_weights
+from lib.base.weights import load_weights, save_weights
 
 PARAMS = {
     "conv1": {"kernel": np.arange(18, dtype=np.float32).reshape(3, 3, 1, 2), "bias": np.ones(2)},

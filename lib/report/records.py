@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import UserError
-from lib.run.claims import judge, summarise, values_of
 from lib.base.files import flat, read_json, reading
+from lib.run.claims import judge, summarise, values_of
 from lib.run.paper import PRESETS, Paper
 
 ABOUT = ("seeds", "device", "versions", "date", "seconds", "command", "data", "bounds", "together")
@@ -55,7 +55,9 @@ def make_record(
             metrics |= {metric: {"part": name, **values} for metric, values in found.items()}
     ordered = {"paper": paper.name, "preset": preset, "config": dict(config)}
     ordered["overrides"] = overrides(paper, preset, config)
-    ordered["seeds"] = sorted({seed for runs in parts.values() for r in runs for seed in r["seeds"]})
+    ordered["seeds"] = sorted(
+        {seed for runs in parts.values() for r in runs for seed in r["seeds"]}
+    )
     ordered |= {"parts": parts, "metrics": metrics}
     ordered["claims"] = judged(paper, ordered)
     return ordered
@@ -104,7 +106,9 @@ def _merge(segments: Sequence[Segment]) -> tuple[list[dict], dict[str, dict]]:
                 if not (time or math.isclose(kept, value, rel_tol=SAME, abs_tol=1e-6)):
                     raise UserError(f"{where} have different numbers ({name}: {value}, {kept})", 2)
         for i, seed in enumerate(segment.about["seeds"]):
-            mine = {n: _block(m, i, segment) for n, m in segment.metrics.items() if "value" not in m}
+            mine = {
+                n: _block(m, i, segment) for n, m in segment.metrics.items() if "value" not in m
+            }
             if seed not in owner:
                 owner[seed], blocks[seed] = segment, mine
                 continue
