@@ -237,7 +237,7 @@ PARTS = {
         ("twins_*",),
         needs=("table_2",),
         data=("test",),
-        takes={"paper": "seconds, after table_2"},
+        takes={"paper": "five seconds, after table_2"},
     ),
     "figure_14": Part(
         "Figures 5, 6 and 14 to 16, filters, feature maps and crops",
