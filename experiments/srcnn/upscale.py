@@ -54,8 +54,8 @@ def load(path: Path | None, scale: int) -> dict:
     Raises:
       UserError: there are none, or they are for another scale or another network.
     """
-    from lib.data import pretrained
     from lib.base.weights import load_weights
+    from lib.data import pretrained
 
     name = f"weights-x{scale}.safetensors"
     if path is None and not (RESULTS / name).exists():

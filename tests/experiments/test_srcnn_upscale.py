@@ -14,12 +14,12 @@ import scipy.io
 from PIL import Image
 
 from experiments.srcnn import upscale
+from lib.base.weights import save_weights
 from lib.data.pictures import Picture, read_picture, write_picture
 from lib.models.super_resolution import SRCNN
 from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lib.ops.resize import resize
 from lib.run.cli import main
-from lib.run.weights import save_weights
 
 ROOT = Path(__file__).parent.parent.parent
 SIZES, WIDTHS = (3, 1, 3), (4, 2)
