@@ -88,8 +88,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def setting(record: Record, part: str = "") -> str:
-    """The preset, and where it differs: "paper, steps 100000 of 1000000".
+def setting(record: Record, part: str = "", most: int = 1000) -> str:
+    """The preset, and where it differs: "paper, steps 100000 of 1000000"; of more than `most` their number.
 
     Of `part`, without what is set for another part alone: "copy.steps" is for the parts copy and copy_*.
     """
@@ -97,13 +97,13 @@ def setting(record: Record, part: str = "") -> str:
     def said(value: Any) -> str:
         return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
-    changed = (
+    changed = [
         f"{name} {said(here)} of {said(there)}"
         for name, (here, there) in record["overrides"].items()
-        if not part
-        or name.split(".")[0] not in record["parts"]
-        or part.startswith(name.split(".")[0])
-    )
+        if not part or name.split(".")[0] not in record["parts"] or part.startswith(name.split(".")[0])
+    ]
+    if len(changed) > most:
+        changed[most:] = [f"and {len(changed) - most} more settings"]
     return ", ".join([record["preset"], *changed])
 
 
@@ -218,7 +218,7 @@ def _headlines(paper: Paper) -> Iterator[tuple[Any, Row | None, str]]:
             continue
         record = records[min(found)[-1]]
         row = next(row for row in record["claims"] if row["id"] == claim.id)
-        yield claim, row, setting(record, claim.part)
+        yield claim, row, setting(record, claim.part, 2)
 
 
 def _main(paper: Paper) -> str:
