@@ -49,7 +49,7 @@ def train_agent(
 ) -> Trained:
     """One agent a key, with a learning curve in its rows: `score` and `held_out_q`."""
     agent = make_agent(config, name, variant)
-    score = make_curve(config, agent, purpose(jax.random.key(0), training))
+    score = make_curve(config, name, variant, training)
     trained = train(
         training,
         initialise(agent.init, jax.vmap(lambda k: purpose(k, "init"))(keys), conv=True),
@@ -68,8 +68,10 @@ def train_agent(
     return Trained([member(learners, i) for i in range(len(keys))], history)
 
 
-def make_curve(config: Config, agent: Agent, key: jax.Array):
+@functools.lru_cache(maxsize=8)
+def make_curve(config: Config, name: str, variant: Variant, training: str):
     """`score(state)`: the mean score of fresh games, and mean max_a Q over states held out for good."""
+    agent, key = make_agent(config, name, variant), purpose(jax.random.key(0), training)
     held_out = collect(agent, purpose(key, "held out"), config.held_out)
     scorer = make_scorer(agent, config.episodes, config.most_steps)
     best = jax.jit(lambda params: agent.value(params, held_out).max(axis=1).mean())

@@ -67,7 +67,7 @@ def load(run: Path, agent: str) -> tuple[dict, str, Variant, Config]:
     Raises:
       UserError: the run has no finished or no such agent, or the file is damaged or another paper's.
     """
-    from lib.run.weights import load_weights
+    from lib.base.weights import load_weights
 
     fields = read_fields(run)
     there = sorted(run.glob("weights-*.safetensors"))
