@@ -150,7 +150,8 @@ def _train_one(
             for _ in range(plays):
                 played += play(rng, epsilon, lambda frames: net.value(acting, frames))
         memory.flush()
-        loss, q = np.array([[m["loss"], m["q"]] for m in jax.device_get(learned)]).mean(axis=0)
+        each = np.array([[m["loss"], m["q"]] for m in jax.device_get(learned)])
+        loss, q = each.mean(axis=0).tolist()
         if not np.isfinite([loss, q]).all():
             watch.non_finite(training, done + length, "loss")
         reward, ended = (played / (length * plays)).tolist()

@@ -1,5 +1,6 @@
 """The DQN experiment: what its config refuses, how agents train, what is measured of them."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -294,6 +295,7 @@ def test_an_agent_trains_on_the_emulator(tmp_path):
     watch = Folder(tmp_path)
     result = run(TINY, jax.random.key(0), load_data(TINY), watch)
     assert [row["step"] for row in watch.rows] == [8, 16]
+    assert json.loads(json.dumps(watch.rows)) == watch.rows
     assert np.isfinite(result.metrics["atari_pong_dqn_score"]).all()
     assert result.data[0]["real"] and "atari_pong-dqn" in result.weights
     # The memory is there for a run that goes on.
