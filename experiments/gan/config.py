@@ -41,6 +41,7 @@ class Ring:
 
     def __post_init__(self):
         at_least(self, steps=5, replicas=1, unroll=1, batch=1, noise=1, hidden=1, modes=1)
+        at_least(self, generator_learning_rate=0, discriminator_learning_rate=0, radius=0, sigma=0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Toy:
 
     def __post_init__(self):
         at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
+        at_least(self, generator_learning_rate=0, discriminator_learning_rate=0)
 
 
 @dataclass(frozen=True)

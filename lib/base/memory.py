@@ -1,7 +1,10 @@
 """How much memory there is for a request that can be refused."""
 
+import contextlib
 import os
 from pathlib import Path
+
+from lib.base.errors import UserError
 
 
 def free_memory() -> int | None:
@@ -15,3 +18,30 @@ def free_memory() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return None
+
+
+def check_fits(needed: int, what: str, free: int | None = None) -> None:
+    """Raises UserError (code 2) if `what` needs more bytes than are free, here or as `free` says.
+
+    Where the system doesn't tell what is free, nothing is checked.
+    """
+    free = free_memory() if free is None else free
+    if free is not None and needed > free:
+        raise UserError(
+            f"{what} needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free: ask for less",
+            2,
+        )
+
+
+@contextlib.contextmanager
+def out_of_memory():
+    """Turns what JAX and NumPy raise when memory runs out into one line."""
+    import jax
+
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            why = str(error).strip().splitlines() or ["no more to be had"]
+            raise UserError(f"out of memory: ask for less ({why[0][-120:]})") from error
+        raise

@@ -12,6 +12,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from lib.base.errors import UserError
+
 _ROUNDS = 6
 
 
@@ -31,12 +33,12 @@ def shuffled_indices(key: jax.Array, step: jax.Array | int, *, size: int, batch:
       int32 [batch], each in [0, size).
 
     Raises:
-      ValueError: not 1 <= batch <= size, or size * batch >= 2**32, where uint32 would overflow.
+      UserError: not 1 <= batch <= size, or size * batch >= 2**32, where uint32 would overflow (code 2).
     """
     if not 1 <= batch <= size:
-        raise ValueError(f"expected 1 <= batch <= size, got batch={batch}, size={size}")
+        raise UserError(f"--batch must be from 1 to {size}, as there are examples, not {batch}", 2)
     if size * batch >= 2**32:
-        raise ValueError(f"size * batch must be below 2**32, got {size} * {batch}")
+        raise UserError(f"--batch {batch} times {size} examples must be below 2^32", 2)
     # epoch, position = divmod(step * batch, size), without forming step * batch: with
     # step = q * size + r it is (q * batch) * size + r * batch, and r * batch < size * batch.
     step = jnp.asarray(step).astype(jnp.uint32)

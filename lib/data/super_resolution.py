@@ -95,7 +95,7 @@ def patches(pairs: Iterable[Pair], *, size: int, stride: int) -> Patches:
     ]
     corners = np.concatenate(corners)
     if not len(corners):
-        raise ValueError(f"no image is as large as a patch of {size} x {size}")
+        raise UserError(f"--patch {size}: no image is as large", 2)
     return Patches(
         jnp.asarray(_stack([p.bicubic for p in pairs])),
         jnp.asarray(_stack([p.truth for p in pairs])),

@@ -1,6 +1,5 @@
 """Atari 2600 games as DQN sees them, on the host: emulators, frame skip, grey pictures of 84x84."""
 
-import difflib
 import functools
 import importlib.util
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.envs.names import check_name
 
 SIDE = 84
 """Rows and columns of the picture that the network gets."""
@@ -17,12 +17,9 @@ def check(name: str) -> None:
     """Raises UserError (code 2) unless the emulator is installed and has the game `name`."""
     if any(importlib.util.find_spec(package) is None for package in ("ale_py", "gymnasium")):
         raise UserError("Atari games need an extra: pip install -e '.[atari]'", 2)
-    # The part between "ALE/" and "-v5" is compared: the rest is the same in all.
-    games = {known[4:-3].lower(): known for known in _names()}
-    if name not in games.values():
-        bare = name.split("/")[-1].split("-")[0].lower()
-        near = ", ".join(games[g] for g in difflib.get_close_matches(bare, games, 3, cutoff=0))
-        raise UserError(f"no Atari game {name!r}; the nearest names are {near}", 2)
+    if name not in _names():
+        check_name(f"ALE/{name.removeprefix('ALE/')}")
+        raise UserError(f"the emulator that is installed has no {name}", 2)
 
 
 def _names() -> list[str]:

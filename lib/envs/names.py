@@ -1,6 +1,7 @@
 """The games there are, by name. Light: imports neither JAX nor an emulator."""
 
 import difflib
+import re
 
 from lib.base.errors import UserError
 
@@ -51,17 +52,22 @@ def check_name(name: str) -> None:
     """
     if name in CHANNELS or name in ATARI:
         return
-    if is_atari(name):
-        # The part between "ALE/" and "-v5" is compared: the rest is the same in all.
-        games = {known[4:-3].lower(): known for known in ATARI}
-        bare = name[4:].rsplit("-", 1)[0].lower()
-        near = [games[game] for game in difflib.get_close_matches(bare, games, 3, cutoff=0)]
-        raise UserError(f"no Atari game {name!r}; the nearest names are {', '.join(near)}", 2)
-    near = difflib.get_close_matches(name, CHANNELS, n=3, cutoff=0.4) or list(CHANNELS)
-    raise UserError(
-        f"no game {name!r}; the nearest names are {', '.join(near)} (Atari's are ALE/Pong-v5, ...)",
-        2,
+    known: dict[str, list[str]] = {}
+    for game in ATARI if is_atari(name) else (*CHANNELS, *ATARI):
+        known.setdefault(_bare(game), []).append(game)
+    same = known.get(_bare(name))
+    near = difflib.get_close_matches(_bare(name), known, n=3, cutoff=0.6)
+    names = (
+        same or [game for bare in near for game in known[bare]] or [*CHANNELS, "ALE/Pong-v5, ..."]
     )
+    kind = "Atari game" if is_atari(name) else "game"
+    raise UserError(f"no {kind} {name!r}; the nearest names are {', '.join(names)}", 2)
+
+
+def _bare(name: str) -> str:
+    """What of a game's name is its own: "PongNoFrameskip-v4" -> "pong"."""
+    name = re.sub(r"^ALE/|(-ram)?(NoFrameskip|Deterministic)?(-v\d+)?$", "", name)
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def slug(name: str) -> str:

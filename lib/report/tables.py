@@ -100,7 +100,9 @@ def setting(record: Record, part: str = "", most: int = 1000) -> str:
     changed = [
         f"{name} {said(here)} of {said(there)}"
         for name, (here, there) in record["overrides"].items()
-        if not part or name.split(".")[0] not in record["parts"] or part.startswith(name.split(".")[0])
+        if not part
+        or name.split(".")[0] not in record["parts"]
+        or part.startswith(name.split(".")[0])
     ]
     if len(changed) > most:
         changed[most:] = [f"and {len(changed) - most} more settings"]
@@ -173,10 +175,9 @@ def _about(record: Record) -> str:
         where = " and ".join(dict.fromkeys(f"{run['device']}, {run['date']}" for run in runs))
         where = where.strip(", ")
         names = computed.setdefault((seeds, where), [])
-        if together := runs[0].get("together"):
-            names += [f"{', '.join(together)} {took(runs)}"] * (name == together[0])
-        else:
-            names.append(f"{name} {took(runs)}")
+        parts = runs[0].get("together", [name])
+        if (words := f"{', '.join(parts)} {took(runs)}") not in names:
+            names.append(words)
     times = "; ".join(
         f"seed{'s' * (',' in seeds)} {seeds} on {where}: {', '.join(names)}"
         for (seeds, where), names in computed.items()

@@ -59,13 +59,13 @@ def _run(paper: Paper, argv: list[str]) -> None:
     preset, config, options = parse(paper, argv)
     chosen = paper.chosen(config, options.only)
     seeds = list(range(options.seed, options.seed + options.seeds))
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("runs") / paper.name / f"{preset}-{stamp}"
+    stamp = f"{preset}-{datetime.now():%Y%m%d-%H%M%S}"
+    out = options.out or Path("runs") / paper.name / stamp
     command = f"python -m {paper.package} {shlex.join(argv)}".strip()
     again = command + ("" if options.out else f" --out {shlex.quote(str(out))}")
     again += "" if options.resume else " --resume"
     identity = {"paper": paper.name, "preset": preset, "seeds": seeds}
-    identity["config"] = paper.identity(config)
+    identity |= {"config": paper.identity(config)}
     check_folder(out, identity, resume=options.resume)
 
     # What can be refused is refused before the folder is made.
@@ -130,12 +130,14 @@ def _run(paper: Paper, argv: list[str]) -> None:
 
 def _compute(paper: Paper, config, options, out: Path, data, recorder) -> None:
     """Everything of a run that takes time; what it finds is in `out` afterwards."""
+    from lib.base.memory import out_of_memory
     from lib.run.keys import root_keys
     from lib.run.parts import run_parts
 
     seeds = range(options.seed, options.seed + options.seeds)
     try:
-        run_parts(paper, config, root_keys(tuple(seeds)), data, recorder, options.only)
+        with out_of_memory():
+            run_parts(paper, config, root_keys(tuple(seeds)), data, recorder, options.only)
         with disk_errors(f"cannot write to {out}"):
             write_json(out / "result.json", _record(paper, out))
         _draw(paper, out)
@@ -144,11 +146,10 @@ def _compute(paper: Paper, config, options, out: Path, data, recorder) -> None:
 
 
 def _record(paper: Paper, run: Path) -> dict:
-    from lib.report.keeping import read_run
+    from lib.report.keeping import gather
     from lib.report.records import make_record
 
-    identity, segments = read_run(paper, run)
-    return make_record(paper, identity["preset"], identity["config"], segments)
+    return make_record(paper, *gather(paper, [run]))
 
 
 def _draw(paper: Paper, run: Path) -> None:

@@ -53,9 +53,10 @@ def different(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None
 
 def forget(folder: Path) -> None:
     """Removes what a refused run has written, if it has come to nothing: no checkpoint, no part."""
-    if any(any((folder / name).glob("*")) for name in ("parts", "checkpoints")):
+    if any((folder / "parts").glob("*")) or any((folder / "checkpoints").glob("*/[0-9]*")):
         return
     for name in ("config.json", "metrics.jsonl", "clock.json", ".lock"):
         (folder / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    for empty in (*(folder / "checkpoints").glob("*"), folder / "checkpoints", folder):
+        with contextlib.suppress(OSError):
+            empty.rmdir()

@@ -4,6 +4,7 @@ A chunk is one compiled call (`train`), or whatever the host does (`train_on_hos
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lib.base.errors import UserError
+from lib.base.memory import check_fits
 from lib.run.keys import purpose
 from lib.run.seeds import over_seeds
 from lib.run.watch import Row, Watch
@@ -31,7 +34,20 @@ class Trained(NamedTuple):
 def initialise(
     init: Callable[[jax.Array], PyTree], keys: jax.Array, *, conv: bool = False
 ) -> PyTree:
-    """`init(key)` for each key, or for each of what else has a leading seed axis, stacked along it."""
+    """`init(key)` for each key, or for each of what else has a leading seed axis, stacked along it.
+
+    Raises:
+      UserError: the states would not fit into memory (code 2).
+    """
+    seeds = len(jax.tree.leaves(keys)[0])
+    try:
+        shapes = jax.eval_shape(lambda keys: init(jax.tree.map(lambda x: x[0], keys)), keys)
+    except OverflowError as error:
+        raise UserError(f"a size is too large ({error})", 2) from None
+    one = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(shapes))
+    stats = jax.devices()[0].memory_stats() or {}
+    # While one chunk is computed the state is there twice.
+    check_fits(2 * seeds * one, "what is trained", stats.get("bytes_limit"))
     return _compiled_init(init, conv)(keys)
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lib.base.errors import UserError
 from lib.data.batches import shuffled_indices
 
 
@@ -112,5 +113,5 @@ def test_late_steps_do_not_overflow(size, batch):
 
 @pytest.mark.parametrize("size, batch", [(10, 11), (10, 0), (0, 0), (2**20, 2**12)])
 def test_impossible_sizes_are_refused(size, batch):
-    with pytest.raises(ValueError, match="size"):
+    with pytest.raises(UserError, match="--batch"):
         shuffled_indices(jax.random.key(0), 0, size=size, batch=batch)

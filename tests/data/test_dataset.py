@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lib.data.dataset import Dataset, fingerprint, parse_split
 from lib.base.errors import UserError
+from lib.data.dataset import Dataset, fingerprint, parse_split
 
 SIZES = {"train": 1437, "test": 360}
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib.data import images
 from lib.base.errors import UserError
+from lib.data import images
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)

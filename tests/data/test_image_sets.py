@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib.base.errors import UserError
 from lib.data import DataNotFound, Images, builders, catalogue, download, load, places, store
 from lib.data.dataset import LazyImages, fingerprint
-from lib.base.errors import UserError
 
 SIZES = {"b": (6, 9, 3), "a": (8, 5, 3), "file": (7, 7), "t10": (5, 6, 3), "t2": (4, 4)}
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from lib.base.errors import UserError
 from lib.data import DataNotFound, builders, catalogue, idx, load, places, store
 from lib.data.dataset import fingerprint
-from lib.base.errors import UserError
 
 
 def run(program: str, **kwargs) -> subprocess.Popen:

@@ -5,8 +5,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from lib.data.pictures import Picture, read_picture, storable, write_picture
 from lib.base.errors import UserError
+from lib.data.pictures import Picture, read_picture, storable, write_picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from lib.data import builders, catalogue, download, idx, package, places
 from lib.base.errors import UserError
+from lib.data import builders, catalogue, download, idx, package, places
 
 
 def silent(line):

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from lib.base.errors import UserError
 from lib.data import download, networks, package, recognition, tensors, weights
 from lib.data.catalogue import Package
 from lib.data.networks import File, Layout, Network
-from lib.base.errors import UserError
 from lib.models.googlenet import GoogLeNet
 from lib.models.squeezenet import SqueezeNet
 from lib.models.vgg import VGG

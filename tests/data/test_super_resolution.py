@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lib.base.errors import UserError
 from lib.data import DataNotFound, load, pretrained
 from lib.data.super_resolution import Patches, load_sets, pair, patches, planes, take
-from lib.base.errors import UserError
 from lib.metrics.super_resolution import mean_psnr
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr
@@ -149,7 +149,7 @@ def test_patches_are_a_pytree_of_three_arrays():
 
 
 def test_no_image_as_large_as_a_patch_is_an_error():
-    with pytest.raises(ValueError, match="no image is as large as a patch of 22 x 22"):
+    with pytest.raises(UserError, match="--patch 22: no image is as large"):
         patches(PAIRS, size=22, stride=1)
 
 

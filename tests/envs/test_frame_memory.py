@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from lib.base.errors import UserError
 from lib.envs import frame_memory
 from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
-from lib.base.errors import UserError
 
 SHAPE = (2, 2)
 

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.gan.config import PRESETS
 from experiments.gan.experiment import make_game, minibatch
+from lib.base.errors import UserError
 from lib.run import loop, seeds
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
@@ -329,3 +330,12 @@ def test_a_member_is_one_replica_of_every_leaf():
     chex.assert_trees_all_equal(
         loop.member(states, 1), {"a": jnp.array([3.0, 4, 5]), "b": (jnp.array(5),)}
     )
+
+
+def test_states_that_do_not_fit_are_refused_before_they_are_made(monkeypatch):
+    def init(key):
+        return {"w": jax.random.normal(key, (10**6, 10**6))}
+
+    with pytest.raises(UserError, match="what is trained needs 22351.7 GiB") as caught:
+        initialise(init, root_keys((0, 1, 2)))
+    assert caught.value.code == 2
