@@ -29,10 +29,21 @@ class Request:
     """How many times as wide and as high."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """A run's folder, a .safetensors file or the authors' .mat (default: the paper's own)."""
+    max_megapixels: Annotated[float | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = (
+        None
+    )
+    """Of IN, the most that are read (default: 89, against files made to fill the memory)."""
+
+    def __post_init__(self):
+        if self.max_megapixels is not None and not 0 < self.max_megapixels < 1e6:
+            raise ValueError("--max-megapixels must be above 0 and below a million")
 
 
 def main(words: list[str]) -> None:
-    """Reads IN, enlarges it and writes OUT. Raises UserError for what cannot be."""
+    """Reads IN, enlarges it and writes OUT. Raises UserError for what cannot be.
+
+    OUT keeps the resolution (dots an inch) of IN: on paper it is as many times as large.
+    """
     about = "Enlarges an image: brightness by SRCNN, colours and transparency bicubically."
     prog = "python -m experiments.srcnn upscale"
     request = read_options(Request, words, prog=prog, description=about)
@@ -40,12 +51,37 @@ def main(words: list[str]) -> None:
     from lib.data.pictures import read_picture, storable, write_picture
 
     scale = request.scale
-    picture = storable(read_picture(request.source), request.target, scale)
+    picture = read_picture(request.source, request.max_megapixels)
+    picture = storable(picture, request.target, scale)
+    check_memory(picture.pixels, scale)
     params = load(request.weights, scale)
     large = picture._replace(pixels=upscale(params, picture.pixels, scale))
     write_picture(request.target, large)
     (h, w), (height, width) = picture.pixels.shape[:2], large.pixels.shape[:2]
     print("; ".join([f"{request.target}: {w} x {h} -> {width} x {height} pixels", *large.notes]))
+
+
+def bytes_needed(pixels: np.ndarray, scale: int) -> int:
+    """Memory to enlarge `[H, W, C]` and to write the result."""
+    height, width, channels = pixels.shape
+    # The result, Pillow's copy of 8 bits, the file, at most as large, and once more while its parts are
+    # joined; the windows and the programs.
+    a_pixel = 3 * channels * pixels.itemsize + (4 if pixels.itemsize == 1 else 0)
+    return height * width * scale**2 * a_pixel + 400 * 2**20
+
+
+def check_memory(pixels: np.ndarray, scale: int) -> None:
+    """Raises UserError (code 2) if enlarging needs more memory than there is."""
+    from lib.base.memory import free_memory
+
+    needed, free = bytes_needed(pixels, scale), free_memory()
+    if free is not None and needed > free:
+        height, width = (side * scale for side in pixels.shape[:2])
+        raise UserError(
+            f"{width} x {height} pixels need {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free: "
+            "a smaller --scale, or a part of the image",
+            2,
+        )
 
 
 def load(path: Path | None, scale: int) -> dict:
@@ -94,10 +130,15 @@ def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
 
     from lib.ops.tiles import in_tiles, spans
 
-    # The bicubic kernel looks 2 pixels far, the network some of the enlarged ones.
+    # The bicubic kernel looks 2 pixels far, the network some of the enlarged ones; and as far again
+    # must the network find colours beyond the last that is visible.
     halo = 2 + -(-sum(kernel.shape[0] // 2 for kernel in kernels_of(params)) // scale)
+    clear = pixels.shape[2] in (2, 4) and bool(
+        (pixels[..., -1] != np.iinfo(pixels.dtype).max).any()
+    )
+    function = enlarger(params, scale, beyond=halo if clear else 0)
+    halo = 2 * halo if clear else halo
     tile = max(WINDOW // scale, 4 * halo)
-    function = enlarger(params, scale)
     windows = len(spans(pixels.shape[0], tile, halo)) * len(spans(pixels.shape[1], tile, halo))
     pause = 0.1 if sys.stderr.isatty() else 15.0
     # Silent about what takes less than two seconds.
@@ -112,8 +153,13 @@ def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
         return in_tiles(counted, pixels, tile=tile, halo=halo, scale=scale)
 
 
-def enlarger(params: dict, scale: int) -> Callable:
-    """The paper's way with a whole image, compiled: bicubic, then the network on Y or grey alone."""
+def enlarger(params: dict, scale: int, *, beyond: int = 0) -> Callable:
+    """The paper's way with a whole image, compiled: bicubic, then the network on Y or grey alone.
+
+    Args:
+      beyond: for an image that is not opaque, how many pixels beyond the visible ones are to have their
+        colours; 0: all is opaque.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -130,7 +176,8 @@ def enlarger(params: dict, scale: int) -> Callable:
         image = pixels.astype(jnp.float32) / peak
         if colors:
             image = jnp.concatenate([rgb_to_ycbcr(image[..., :3]), image[..., 3:]], axis=2)
-        image = resize(image, (image.shape[0] * scale, image.shape[1] * scale))
+        shape = (image.shape[0] * scale, image.shape[1] * scale)
+        image = resize_visible(image, shape, beyond) if beyond else resize(image, shape)
         sharp = net.apply({"params": params}, image[None, ..., :1])[0]
         image = jnp.concatenate([sharp, image[..., 1:]], axis=2)
         if colors:
@@ -138,3 +185,27 @@ def enlarger(params: dict, scale: int) -> Callable:
         return jnp.floor(jnp.clip(image, 0, 1) * peak + 0.5).astype(pixels.dtype)
 
     return enlarge
+
+
+def resize_visible(image, shape: tuple[int, int], beyond: int):
+    """`resize` of `[H, W, C]` whose last channel is alpha: what is transparent lends no colour.
+
+    Colours are interpolated multiplied by alpha and divided by it again, so that over any paper the
+    result is the interpolated one. Where too little is visible to divide by, they are those of the
+    nearest visible pixels, `beyond` pixels far; else the network would see an edge there.
+    """
+    import jax.numpy as jnp
+    from jax import lax
+
+    from lib.ops.resize import resize
+
+    alpha = image[..., -1:]
+    seen = jnp.concatenate([image[..., :-1] * alpha, alpha], axis=2)
+    near = seen
+    for _ in range(beyond):  # each a ring further, and of little weight beside those within
+        near += lax.reduce_window(near, 0.0, lax.add, (3, 3, 1), (1, 1, 1), "SAME") / 64
+    fill = resize(near[..., :-1] / jnp.maximum(near[..., -1:], 1e-30), shape)
+    large = resize(seen, shape)
+    color, alpha = large[..., :-1], large[..., -1:]
+    lack = jnp.maximum(0.25 - alpha, 0)
+    return jnp.concatenate([(color + lack * fill) / (alpha + lack), alpha], axis=2)

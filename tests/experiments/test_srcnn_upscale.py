@@ -14,8 +14,9 @@ import scipy.io
 from PIL import Image
 
 from experiments.srcnn import upscale
+from lib.base import memory
 from lib.base.weights import save_weights
-from lib.data.pictures import Picture, read_picture, write_picture
+from lib.data.pictures import Picture, Resolution, read_picture, write_picture
 from lib.models.super_resolution import SRCNN
 from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lib.ops.resize import resize
@@ -86,7 +87,10 @@ def papers_way(pixels, scale):
     image = pixels / np.float32(np.iinfo(pixels.dtype).max)
     if image.shape[2] > 2:
         image[..., :3] = rgb_to_ycbcr(image[..., :3])
-    large = resize(image, (image.shape[0] * scale, image.shape[1] * scale))
+    shape = (image.shape[0] * scale, image.shape[1] * scale)
+    large = resize(image, shape)
+    if image.shape[2] in (2, 4):
+        large = np.array(upscale.resize_visible(image, shape, beyond=3))
     large[..., :1] = NET.apply({"params": network()}, large[None, ..., :1])[0]
     if image.shape[2] > 2:
         large[..., :3] = ycbcr_to_rgb(large[..., :3])
@@ -114,6 +118,60 @@ def test_it_is_the_papers_way_whatever_the_windows(
     assert made.dtype == dtype and made.shape == (h * scale, w * scale, channels)
     expected = papers_way(pixels, scale) * np.iinfo(dtype).max
     np.testing.assert_allclose(made, expected, rtol=0, atol=0.51 if dtype == np.uint8 else 0.6)
+
+
+def over(pixels, paper):
+    """On paper, in [0, 1]."""
+    levels = pixels / np.iinfo(pixels.dtype).max
+    return levels[..., :-1] * levels[..., -1:] + paper * (1 - levels[..., -1:])
+
+
+Y, X = np.mgrid[:15, :15]
+ALPHAS = {
+    "a disc": np.hypot(Y - 7, X - 7) < 5,
+    "a soft disc": np.clip(6 - np.hypot(Y - 7, X - 7), 0, 1),
+    "single pixels": (X % 3 == 1) & (Y % 4 == 1),
+    "nothing": np.zeros((15, 15)),
+    "half of it everywhere": np.full((15, 15), 0.5),
+}
+
+
+@pytest.mark.parametrize("name", ALPHAS)
+@pytest.mark.parametrize("paper", [0, 1])
+@pytest.mark.parametrize("dtype, channels", [(np.uint8, 4), (np.uint8, 2), (np.uint16, 4)])
+def test_what_is_transparent_lends_no_colour(dtype, channels, paper, name):
+    """Art of the paper's colour on that paper cannot be seen, whatever colours are hidden."""
+    peak = np.iinfo(dtype).max
+    alpha = np.round(ALPHAS[name] * peak).astype(dtype)
+    hidden = noise(dtype, channels - 1, alpha.shape)
+    color = np.where(alpha[..., None] > 0, np.array(paper * peak, dtype), hidden)
+    pixels = np.dstack([color, alpha])
+    made = upscale.upscale(identity(), pixels, 2)
+    np.testing.assert_allclose(over(made, paper), paper, atol=1.1 / 255)
+    expected = np.clip(resize(alpha / np.float32(peak), (30, 30)), 0, 1)
+    np.testing.assert_allclose(made[..., -1] / peak, expected, atol=0.51 / 255)
+
+
+def test_over_any_paper_it_is_the_image_on_that_paper():
+    pixels = noise(np.uint8, 4, (15, 15))
+    pixels[..., :3] = 60 + pixels[..., :3] // 2
+    pixels[..., 3] = np.maximum(pixels[..., 3], 128)
+    made = upscale.upscale(identity(), pixels, 2)
+    for paper in (0, 1):
+        expected = np.clip(resize(over(pixels, paper).astype(np.float32), (30, 30)), 0, 1)
+        inside = (made[..., :3] > 0) & (made[..., :3] < 255) & (made[..., 3:] < 255)
+        error = np.abs(over(made, paper) - expected)[inside]
+        assert inside.mean() > 0.7 and error.max() < 1.5 / 255
+
+
+def test_alpha_that_hides_nothing_changes_no_bit():
+    for dtype in (np.uint8, np.uint16):
+        pixels = noise(dtype, 4, (15, 15))
+        pixels[..., 3] = np.iinfo(dtype).max
+        made = upscale.upscale(network(), pixels, 2)
+        without = upscale.upscale(network(), np.ascontiguousarray(pixels[..., :3]), 2)
+        np.testing.assert_array_equal(made[..., :3], without)
+        assert (made[..., 3] == np.iinfo(dtype).max).all()
 
 
 IMAGES = {
@@ -212,6 +270,7 @@ MISTAKES = {
     "scale 5": (sound, "out.png", ["--scale", "5"], "invalid choice '5'"),
     "scale 0": (sound, "out.png", ["--scale", "0"], "invalid choice '0'"),
     "scale x": (sound, "out.png", ["--scale", "x"], "invalid choice 'x'"),
+    "no megapixels": (sound, "out.png", ["--max-megapixels", "0"], "must be above 0"),
     "option": (sound, "out.png", ["--scales", "3"], "perhaps you meant --scale"),
     "no weights": (sound, "out.png", ["--weights", "gone"], "gone: no such file"),
     "an empty run": (
@@ -263,6 +322,37 @@ def test_a_decompression_bomb_is_not_read(plain, tmp_path, command, monkeypatch)
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
         ended = command(tmp_path / "in.png", tmp_path / "out.png", "--weights", plain)
         assert ended.code == 2 and f"more than {most} pixels" in ended.err
+        words = ("--weights", plain, "--max-megapixels", "0.0001")
+        assert command(tmp_path / "in.png", tmp_path / "out.png", *words).code == 0
+
+
+def test_an_image_too_large_for_the_memory_is_refused_before_the_work(
+    plain, tmp_path, command, monkeypatch
+):
+    sound(tmp_path)
+    monkeypatch.setattr(memory, "free_memory", lambda: 300 * 2**20)
+    monkeypatch.setattr(upscale, "load", None)
+    ended = command(tmp_path / "in.png", tmp_path / "out.png", "--weights", plain)
+    pattern = r"srcnn: 24 x 27 pixels need 0\.4 GiB, 0\.3 GiB are free: a smaller --scale, or .*\n"
+    assert ended.code == 2 and re.fullmatch(pattern, ended.err)
+    assert list(tmp_path.iterdir()) == [tmp_path / "in.png"]
+    assert upscale.bytes_needed(np.empty((8000, 8000, 3), np.uint8), 4) > 12 * 2**30
+
+
+def test_what_it_writes_it_reads_and_resolution_and_gamma_stay(plain, tmp_path, command):
+    marks = ((b"gAMA", (45455).to_bytes(4, "big")),)
+    pixels = noise(np.uint16, 2, (5, 4))
+    write_picture(tmp_path / "a.png", Picture(pixels, None, (), Resolution(300, 300), marks))
+    words = ("--weights", plain, "--scale", 2)
+    assert command(tmp_path / "a.png", tmp_path / "b.png", *words).code == 0
+    ended = command(tmp_path / "b.png", tmp_path / "c.tif", *words)
+    assert ended.out.endswith("16 x 20 pixels; without gAMA, for which TIFF has no place\n")
+    assert command(tmp_path / "c.tif", tmp_path / "d.tif", *words).code == 0
+    for name, side in (("b.png", 2), ("c.tif", 4), ("d.tif", 8)):
+        picture = read_picture(tmp_path / name)
+        assert picture.pixels.shape == (5 * side, 4 * side, 2)
+        np.testing.assert_allclose(picture.resolution, (300, 300, True), rtol=1e-4)
+    assert read_picture(tmp_path / "b.png").marks == marks
 
 
 def full(descriptor):
