@@ -10,8 +10,8 @@ import tyro
 from experiments.neural_style.config import Config, Kind
 from experiments.neural_style.layers import LAYERS
 from lib.base.errors import UserError
-from lib.run.cli import Folder
 from lib.run.config import at_least
+from lib.run.options import Folder
 
 File = Annotated[Path, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE ...", help_behavior_hint="")]
@@ -34,7 +34,7 @@ class Request:
     style_weights: tuple[float, ...] = ()
     """One for each artwork (default: equal)."""
     masks: Files = ()
-    """One for each artwork: a grey image, white where it is to count."""
+    """One for each artwork, which counts as much as its mask is bright and opaque."""
     style_scale: float = 1.0
     """Size at which the artworks are seen, of the result's."""
     content_layers: tuple[str, ...] = ()
@@ -55,6 +55,10 @@ class Request:
     """Weight of the total variation, 1e-6 to 1e-4 against noise."""
     original_colors: bool = False
     """Keep the photograph's colours; take brightness only."""
+    max_megapixels: Annotated[float | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = (
+        None
+    )
+    """Of each file, the most that are read (default: 89, against files made to fill the memory)."""
     pooling: Literal["avg", "max"] = "avg"
     """Of the network."""
     network: Kind = "auto"
@@ -84,6 +88,8 @@ class Request:
                 raise ValueError(
                     f"--{name.replace('_', '-')} needs {len(self.style)} values, one a --style, not {count}"
                 )
+        if self.max_megapixels is not None and not 0 < self.max_megapixels < 1e6:
+            raise ValueError("--max-megapixels must be above 0 and below a million")
         if any(not 0 <= weight < math.inf for weight in self.style_weights):
             raise ValueError("--style-weights must be numbers from 0 on")
         if self.style_weights and not sum(self.style_weights):

@@ -18,7 +18,7 @@ from experiments.neural_style.request import (
     sizes,
 )
 from lib.base.errors import UserError
-from lib.run.cli import read_options
+from lib.run.options import read_options
 from lib.run.watch import Watch
 
 Shapes = list[tuple[int, int]]
@@ -34,17 +34,20 @@ class Images(NamedTuple):
 
 
 def main(words: list[str]) -> None:
-    """Reads the files and writes OUT. Raises UserError for what cannot be."""
+    """Reads the files and writes OUT. Raises UserError for what cannot be.
+
+    OUT has the colour profile and the resolution (dots an inch) of the photograph.
+    """
     said = "A photograph in the style of an artwork."
     prog = "python -m experiments.neural_style"
     request = read_options(Request, words, prog=prog, description=said)
 
-    from lib.data.pictures import Picture, read_picture, storable, write_picture
+    from lib.data.pictures import read_picture, storable, write_picture
     from lib.data.weights import cache
 
-    content = read_picture(request.content)
-    styles = [read_picture(path) for path in request.style]
-    masks = [read_picture(path) for path in request.masks]
+    content = read_picture(request.content, request.max_megapixels)
+    styles = [read_picture(path, request.max_megapixels) for path in request.style]
+    masks = [read_picture(path, request.max_megapixels) for path in request.masks]
     name = choose(request.network, request.weights_dir)
     for path, picture in zip((request.content, *request.style), (content, *styles), strict=True):
         check_sides(path, picture.pixels.shape[:2], name, "another image")
@@ -63,7 +66,7 @@ def main(words: list[str]) -> None:
     blank = np.zeros((*shapes[-1], 3 if alpha is None else 4), np.uint8)
     if alpha is not None:
         blank[..., 3] = alpha
-    storable(Picture(blank), request.out)  # refused now or never
+    frame = storable(content._replace(pixels=blank, notes=()), request.out)  # refused now or never
     devices.keep_compiled(cache().parent)
     h, w = shapes[-1]
     which = about(request, request.weights_dir)
@@ -71,18 +74,24 @@ def main(words: list[str]) -> None:
         f"neural_style: {device}, {which}, {w} x {h} pixels, about {needed / 2**20:,.0f} MiB",
         flush=True,
     )
-    for path, picture in zip((request.content, *request.style), (content, *styles), strict=True):
+    files = {request.content: content} | dict(zip(request.style, styles, strict=True))
+    for path, picture in (files | dict(zip(request.masks, masks, strict=True))).items():
         for note in picture.notes:
             print(f"{path}: {note}")
+    for path, style in zip(request.style, styles, strict=True):
+        if (style.profile or content.profile) and style.profile != content.profile:
+            print(f"{path}: taken as if its colour profile were that of {request.content}")
+    for note in frame.notes:
+        print(f"{request.out}: {note}")
 
     def write(image: np.ndarray, path: Path) -> None:
         pixels = image if alpha is None else np.dstack([image, alpha])
-        write_picture(path, storable(Picture(pixels), path))
+        write_picture(path, storable(frame._replace(pixels=pixels), path))
 
     images = Images(
         colors_of(content.pixels),
         [colors_of(style.pixels) for style in styles],
-        [colors_of(mask.pixels)[..., 0] / 255 for mask in masks],
+        [weight_of(mask.pixels) for mask in masks],
     )
     make(request, name, shapes, images, write)
     print(f"{request.out}: {w} x {h} pixels")
@@ -107,6 +116,14 @@ def colors_of(pixels: np.ndarray) -> np.ndarray:
         opaque = levels[..., -1:] / 255
         color = color * opaque + 255 * (1 - opaque)
     return np.broadcast_to(color, (*color.shape[:2], 3))
+
+
+def weight_of(pixels: np.ndarray) -> np.ndarray:
+    """What a mask `[H, W, 1 to 4]` says: brightness (BT.601) times alpha, float32 `[H, W]` in [0, 1]."""
+    levels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    channels = pixels.shape[2]
+    bright = levels[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else levels[..., 0]
+    return bright * levels[..., -1] if channels in (2, 4) else bright
 
 
 class Previews(Watch):
@@ -146,7 +163,6 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
     from experiments.neural_style.style import adam, lbfgs, optimise, to_pixels
     from lib.data.weights import load
     from lib.run.keys import root_keys
-    from lib.run.recorder import INTERRUPTED
 
     pretrained = load(name, request.weights_dir)
     network = prepare(pretrained, pooling=request.pooling, calibration=calibration_images()[0])
@@ -184,7 +200,7 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
                 raise
             write(finished(watch.image), request.out)
             line = f"interrupted; {request.out} is as far as it went"
-            raise UserError(line, INTERRUPTED) from None
+            raise UserError(line, 130) from None
         finally:
             watch.close()
         image = np.asarray(trained.state.image[0])

@@ -12,9 +12,9 @@ from PIL import Image
 
 from experiments.neural_style import transfer
 from experiments.neural_style.request import Request, bytes_needed
-from lib.data.pictures import read_picture
+from lib.base import memory
+from lib.data.pictures import Picture, Resolution, read_picture, write_picture
 from lib.ops.color import rgb_to_ycbcr
-from lib.run import memory
 from lib.run.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -103,6 +103,53 @@ def test_whatever_pillow_reads(name, squeezenet, command):
     assert note is None or note in ended.out.splitlines()
 
 
+def grey(mode, level, alpha=255):
+    """A mask of one colour, as a mode of Pillow has it."""
+    return Image.new("RGBA", (4, 4), (level, level, level, alpha)).convert(mode)
+
+
+@pytest.mark.parametrize(
+    "mask, weight",
+    [
+        (grey("1", 255), 1),
+        (grey("1", 0), 0),
+        (grey("L", 128), 128 / 255),
+        (grey("LA", 255, 0), 0),
+        (grey("LA", 255, 51), 0.2),
+        (grey("RGBA", 255, 0), 0),
+        (grey("RGBA", 128, 51), 0.2 * 128 / 255),
+        (grey("RGB", 255), 1),
+        (Image.new("RGB", (4, 4), "red"), 0.299),
+        (Image.new("RGB", (4, 4), "blue"), 0.114),
+        (Image.new("RGB", (4, 4), "yellow").quantize(2), 0.886),
+        (Image.fromarray(np.full((4, 4), 32768, np.uint16)), 0.5),
+    ],
+)
+def test_a_mask_counts_by_brightness_and_alpha(mask, weight, tmp_path):
+    mask.save(tmp_path / "a.png")
+    found = transfer.weight_of(read_picture(tmp_path / "a.png").pixels)
+    np.testing.assert_allclose(found, np.full((4, 4), weight), atol=1e-4)
+
+
+def test_what_the_photograph_says_of_its_colours_stays(squeezenet, command):
+    pixels = np.asarray(image(40, 30))
+    marks = ((b"gAMA", (45455).to_bytes(4, "big")),)
+    about = Picture(pixels, b"of the photograph", (), Resolution(300, 300), marks)
+    write_picture(Path("a.png"), about)
+    write_picture(Path("m.png"), Picture(np.full((4, 4, 2), 255, np.uint8)))
+    words = ("--network", "squeezenet1_1", "--size", "33", "--iterations", "1", "--masks", "m.png")
+    ended = command("--content", "a.png", "--style", "b.jpg", "--out", "c.png", *words)
+    assert ended.code == 0, ended.err
+    made = read_picture(Path("c.png"))
+    assert made.profile == b"of the photograph" and made.marks == marks
+    np.testing.assert_allclose(made.resolution, (300, 300, True), rtol=1e-4)
+    assert "b.jpg: taken as if its colour profile were that of a.png" in ended.out.splitlines()
+    ended = command("--content", "a.png", "--style", "a.png", "--out", "c.jpg", *words)
+    made = read_picture(Path("c.jpg"))
+    assert made.profile == b"of the photograph" and made.resolution == (300, 300, True)
+    assert ended.out.splitlines()[1:-1] == ["c.jpg: without gAMA, for which JPEG has no place"]
+
+
 def test_a_photograph_is_turned_as_its_exif_says(squeezenet, command):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -171,6 +218,8 @@ MISTAKES = {
     "masks": ({"--masks": "a.png a.png"}, "--masks needs 1 values, one a --style, not 2"),
     "negative smooth": ({"--smooth": "-1"}, "--smooth must be at least 0"),
     "learning rate": ({"--learning-rate": "0"}, "--learning-rate must be above 0"),
+    "megapixels": ({"--max-megapixels": "0.0001"}, "a.png has more than 100 pixels"),
+    "no megapixels": ({"--max-megapixels": "nan"}, "--max-megapixels must be above 0"),
     "iterations": ({"--iterations": "0"}, "--iterations must be at least 1"),
     "layer": ({"--style-layers": "conv9_9"}, "squeezenet1_1 has "),
     "classifier": ({"--content-layers": "logits"}, "logits has no positions"),
