@@ -7,10 +7,12 @@ from typing import Literal
 from experiments.neural_style.claims import CLAIMS
 from experiments.neural_style.layers import LAYERS
 from lib.run.config import at_least
+from lib.run.paper import Part
 
 __all__ = [
     "CLAIMS",
     "COMMANDS",
+    "PARTS",
     "PRESETS",
     "PRETRAINED",
     "TITLE",
@@ -122,6 +124,75 @@ class Config:
             raise ValueError(
                 f"--size and --small must be at least {max(sides)} pixels for this network"
             )
+
+
+_SEEN = ("network", "content", "styles")
+
+PARTS = {
+    "inputs": Part(
+        "the network, the photograph and the artwork of the figures but Figure 2",
+        ("network_parameters",),
+        data=_SEEN,
+        takes={"paper": "10 s on an H100"},
+    ),
+    "checks": Part(
+        "equation 3, Methods",
+        ("shuffled_*", "unit_mean_error", "below_floor", "output_changed"),
+        needs=("inputs",),
+        data=("network", "content", "calibration"),
+        takes={"paper": "1 min on an H100"},
+    ),
+    "figure_2": Part(
+        "Figure 2",
+        ("style_left", "content_left", "loss_rises", "evaluations_*"),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "4 min on an H100"},
+    ),
+    "figure_1": Part(
+        "Figure 1",
+        ("reconstruction_*", "structure_*"),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "2 min on an H100"},
+    ),
+    "figure_3": Part(
+        "Figure 3",
+        ("grid_*",),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "2 min on an H100"},
+    ),
+    "figure_6": Part(
+        "2016, Figure 6",
+        ("initial_*", "noises_differ"),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "2 min on an H100"},
+    ),
+    "figure_5": Part(
+        "2016, Figure 5",
+        ("layer_*", "lower_keeps"),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "1 min on an H100"},
+    ),
+    "equation_1": Part(
+        "equation 1",
+        ("content_sum_*", "content_mean_*"),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "1 min on an H100"},
+    ),
+    "optimisers": Part(
+        "2016, section 2.3",
+        ("adam_over_lbfgs",),
+        needs=("inputs",),
+        data=_SEEN,
+        takes={"paper": "2 min on an H100"},
+    ),
+}
+"""With the network compiled once a part: 40 s for each shape, 10 s an artwork, 3 s a small image."""
 
 
 def fitted(config: Config, network: str) -> Config:

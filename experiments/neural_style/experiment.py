@@ -1,5 +1,6 @@
-"""The neural style paper, in the order in which it happens: network, images, figures 2, 1, 3, and more."""
+"""The neural style paper, in the order in which it happens: network, images, Figures 2, 1, 3, and more."""
 
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,73 +22,89 @@ from experiments.neural_style.style import (
     to_pixels,
     total_of,
 )
+from lib.base.errors import UserError
 from lib.data import load
 from lib.data.weights import load as load_pretrained
-from lib.base.errors import UserError
 from lib.ops.resize import resize
 from lib.run.loop import member
+from lib.run.paper import load_paper
+from lib.run.parts import run_parts
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-__all__ = ["load_data", "run"]
+__all__ = ["PARTS", "load_data", "run"]
+
+SOURCES = ("network", "content", "styles", "calibration")
 
 
 class Data(NamedTuple):
-    """What a run needs.
+    """What parts need; what was not asked for is None, or empty.
 
     Attributes:
       network, plain: normalised as the paper says, and as published.
       content: the photograph, uint8 `[h, w, 3]`.
       styles: the artworks likewise, by name.
       calibration: the photographs that the normalisation is measured on.
-      about: descriptions of the image sets and the weights, for the record.
+      about: for the record, descriptions of each of `SOURCES` that was loaded.
     """
 
-    network: Network
-    plain: Network
-    content: np.ndarray
+    network: Network | None
+    plain: Network | None
+    content: np.ndarray | None
     styles: dict[str, np.ndarray]
     calibration: list[np.ndarray]
-    about: list[dict]
+    about: dict[str, list[dict]]
 
 
 def load_data(
-    config: Config, data_dir: Path | None = None, weights_dir: Path | None = None
+    config: Config,
+    data_dir: Path | None = None,
+    weights_dir: Path | None = None,
+    *,
+    only: Collection[str] | None = None,
 ) -> Data:
-    """The network, the photograph and the artworks."""
-    wanted = {config.content.split("/")[0], *(name.split("/")[0] for name in config.styles)}
-    sets = {name: _images(name, data_dir) for name in SETS if name in wanted}
-    calibration, described = calibration_images(data_dir)
-    for name in (config.content, *config.styles):
+    """The network, the photograph and the artworks, or those of `SOURCES` that `only` names."""
+    only = SOURCES if only is None else only
+    network = plain = content = None
+    styles, calibration, about = {}, [], {}
+    if "content" in only:
+        (content,), about["content"] = _find((config.content,), data_dir)
+    if "styles" in only:
+        artworks, about["styles"] = _find(config.styles, data_dir)
+        names = (name.split("/")[1] for name in config.styles)
+        styles = dict(zip(names, artworks, strict=True))
+    if "calibration" in only or ("network" in only and config.unit_mean):
+        calibration, about["calibration"] = calibration_images(data_dir)
+    if "network" in only:
+        pretrained = load_pretrained(choose(config.network, weights_dir), weights_dir)
+        options = {"pooling": config.pooling, "precision": config.precision}
+        network = plain = prepare(pretrained, **options)
+        if config.unit_mean:
+            network = prepare(pretrained, calibration=calibration, **options)
+        measured_on = about["calibration"] if config.unit_mean else []
+        about["network"] = [*measured_on, pretrained.describe()]
+    return Data(network, plain, content, styles, calibration, about)
+
+
+def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarray], list[dict]]:
+    """`(images, descriptions of the splits they are in)` of images called SET/NAME."""
+    splits = {s: _splits(s, data_dir) for s in SETS if s in {n.split("/")[0] for n in names}}
+    images, descriptions = [], []
+    for name in names:
         folder, image = name.split("/")
-        if image not in sets[folder][0]:
-            known = ", ".join(sorted(sets[folder][0]))
+        split = next((s for s in splits[folder] if image in s.arrays), None)
+        if split is None:
+            known = ", ".join(sorted(i for s in splits[folder] for i in s.arrays))
             raise UserError(f"there is no image {image!r} in {folder}, only {known}", 2)
-
-    def find(name: str) -> np.ndarray:
-        folder, image = name.split("/")
-        return colored(sets[folder][0][image])
-
-    pretrained = load_pretrained(choose(config.network, weights_dir), weights_dir)
-    options = {"pooling": config.pooling, "precision": config.precision}
-    plain = prepare(pretrained, **options)
-    network = prepare(pretrained, calibration=calibration, **options) if config.unit_mean else plain
-    about = [d for _, descriptions in sets.values() for d in descriptions]
-    about += [d for d in described if config.unit_mean and d not in about]
-    return Data(
-        network,
-        plain,
-        find(config.content),
-        {name.split("/")[1]: find(name) for name in config.styles},
-        calibration,
-        [*about, pretrained.describe()],
-    )
+        images.append(colored(split.arrays[image]))
+        if split.describe() not in descriptions:
+            descriptions.append(split.describe())
+    return images, descriptions
 
 
-def _images(name: str, data_dir: Path | None) -> tuple[dict[str, np.ndarray], list[dict]]:
+def _splits(name: str, data_dir: Path | None) -> list:
     splits = ("train", "test") if name == "photographs" else ("content", "style")
-    parts = [load(name, split, data_dir=data_dir) for split in splits]
-    return {k: v for part in parts for k, v in part.arrays.items()}, [p.describe() for p in parts]
+    return [load(name, split, data_dir=data_dir) for split in splits]
 
 
 def colored(pixels: np.ndarray) -> np.ndarray:
@@ -97,8 +114,9 @@ def colored(pixels: np.ndarray) -> np.ndarray:
 
 def calibration_images(data_dir: Path | None = None) -> tuple[list[np.ndarray], list[dict]]:
     """The photographs that normalisation is measured on, uint8 `[224, 224, 3]`, and their descriptions."""
-    photographs, described = _images("photographs", data_dir)
-    return [square(colored(pixels)) for pixels in photographs.values()], described
+    splits = _splits("photographs", data_dir)
+    images = [square(colored(pixels)) for split in splits for pixels in split.arrays.values()]
+    return images, [split.describe() for split in splits]
 
 
 def square(pixels: np.ndarray, side: int = 224) -> np.ndarray:
@@ -107,17 +125,6 @@ def square(pixels: np.ndarray, side: int = 224) -> np.ndarray:
     top, left = ((length - least) // 2 for length in pixels.shape[:2])
     middle = pixels[top : top + least, left : left + least].astype(np.float32)
     return np.clip(resize(middle, (side, side)) + 0.5, 0, 255).astype(np.uint8)
-
-
-def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None) -> Result:
-    """Everything the paper shows. `key` is one root key, or `[n]` of them: a replica each."""
-    watch = watch or Watch()
-    keys, config = jnp.atleast_1d(key), fitted(config, data.network.name)
-    result = Result({}, data=data.about)
-    result |= checks.run(config, data)
-    result |= figure_2(config, keys, data, watch)
-    result |= studies.run(config, keys, data, watch)
-    return result
 
 
 def figure_2(config: Config, keys: jax.Array, data: Data, watch: Watch) -> Result:
@@ -165,3 +172,44 @@ def _rises(rows: list[dict]) -> np.ndarray:
     """The largest relative rise of the total loss from a point of the curve to the next, one a replica."""
     totals = np.array([total_of(row) for row in rows])
     return (totals[1:] / totals[:-1] - 1).max(axis=0, initial=0.0)
+
+
+def run(
+    config: Config,
+    key: jax.Array,
+    data: Data,
+    watch: Watch | None = None,
+    only: Collection[str] = (),
+) -> Result:
+    """What the parts find, or those in `only`. `key` is one root key, or `[n]` of them: a replica each."""
+    return run_parts(load_paper("experiments.neural_style"), config, key, data, watch, tuple(only))
+
+
+def part(compute: Callable[[Config, jax.Array, Data, Watch], Result]) -> Callable[..., Result]:
+    """`compute` with the settings that go with the network, which must be the one the run began with."""
+
+    def fitted_part(config, keys, data: Data, watch: Watch, needs: Mapping[str, Result]) -> Result:
+        name = data.network.name
+        began = str(needs["inputs"].arrays["network"]) if needs else name
+        if began != name:
+            raise UserError(
+                f"the run began with {began}, and auto is {name} now: continue with the --weights-dir "
+                "that it began with, or begin anew with another --out",
+                2,
+            )
+        return compute(fitted(config, name), keys, data, watch)
+
+    return fitted_part
+
+
+PARTS = {
+    "inputs": part(studies.inputs),
+    "checks": part(checks.checks),
+    "figure_2": part(figure_2),
+    "figure_1": part(studies.figure_1),
+    "figure_3": part(studies.figure_3),
+    "figure_6": part(studies.figure_6),
+    "figure_5": part(studies.figure_5),
+    "equation_1": part(studies.equation_1),
+    "optimisers": part(studies.optimisers),
+}

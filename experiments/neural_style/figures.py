@@ -3,19 +3,20 @@
 import re
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
 from experiments.neural_style.studies import ADAM_RATES
 from experiments.neural_style.style import total_of
 from lib.plots.images import show
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.run.paper import Figure
 from lib.run.result import Result
 
 CURVES = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d8b200")
 """Style layers, from the first to the last."""
 
 
-def figure_1(result: Result) -> Figure:
+def figure_1(result: Result) -> Drawing:
     """Figure 1: what is left of the artwork and of the photograph, layer by layer."""
     arrays, layers = result.arrays, result.arrays["style_layers"]
     figure, axes = subplots(2, 6, width=11, height=_height(arrays["small_photograph"], 11, 6, 2))
@@ -29,7 +30,7 @@ def figure_1(result: Result) -> Figure:
     return figure
 
 
-def figure_2(result: Result) -> Figure:
+def figure_2(result: Result) -> Drawing:
     """Figure 2: the photograph, and below each artwork the photograph in its style."""
     arrays = result.arrays
     names = [str(name) for name in arrays["styles"]]
@@ -44,7 +45,7 @@ def figure_2(result: Result) -> Figure:
     return figure
 
 
-def figure_3(result: Result) -> Figure:
+def figure_3(result: Result) -> Drawing:
     """Figure 3: more style layers downwards, a larger alpha / beta to the right."""
     arrays, ratios, layers = (
         result.arrays,
@@ -73,7 +74,7 @@ def figure_3(result: Result) -> Figure:
     return figure
 
 
-def figure_3_losses(result: Result) -> Figure:
+def figure_3_losses(result: Result) -> Drawing:
     """Figure 3 in numbers: both losses against alpha / beta, all five style layers."""
     ratios = result.arrays["ratios"]
     figure, axis = subplots(width=5, height=3)
@@ -93,7 +94,7 @@ def figure_3_losses(result: Result) -> Figure:
     return figure
 
 
-def figure_5(result: Result) -> Figure:
+def figure_5(result: Result) -> Drawing:
     """Figure 5 (2016): the content matched on a lower and on a higher layer."""
     arrays, layers = result.arrays, result.arrays["content_layers"]
     figure, axes = subplots(1, 3, width=9, height=_height(arrays["small_photograph"], 9, 3, 1))
@@ -104,7 +105,7 @@ def figure_5(result: Result) -> Figure:
     return figure
 
 
-def figure_6(result: Result) -> Figure:
+def figure_6(result: Result) -> Drawing:
     """Figure 6 (2016): begun with the photograph, the artwork, and white noises."""
     arrays = result.arrays
     noises = sorted(name for name in arrays if name.startswith("initial_noise_"))
@@ -119,7 +120,7 @@ def figure_6(result: Result) -> Figure:
     return figure
 
 
-def figure_equation_1(result: Result) -> Figure:
+def figure_equation_1(result: Result) -> Drawing:
     """The same alpha / beta with the content loss summed over positions, and divided by their number."""
     arrays = result.arrays
     figure, axes = subplots(1, 3, width=9, height=_height(arrays["small_photograph"], 9, 3, 1))
@@ -130,7 +131,7 @@ def figure_equation_1(result: Result) -> Figure:
     return figure
 
 
-def figure_losses(result: Result) -> Figure:
+def figure_losses(result: Result) -> Drawing:
     """Loss curves of Figure 2's first image, a style layer each, and of the optimisers."""
     figure, (left, right) = subplots(1, 2, width=10, height=3.4)
     first = next(name for name in result.history if name.startswith("style_"))
@@ -177,12 +178,12 @@ def _height(image: np.ndarray, width: float, columns: int, rows: int) -> float:
 
 
 FIGURES = {
-    "figure_1": figure_1,
-    "figure_2": figure_2,
-    "figure_3": figure_3,
-    "figure_3_losses": figure_3_losses,
-    "figure_5": figure_5,
-    "figure_6": figure_6,
-    "equation_1": figure_equation_1,
-    "losses": figure_losses,
+    "figure_1": Figure(figure_1, ("inputs", "figure_1")),
+    "figure_2": Figure(figure_2, ("figure_2",)),
+    "figure_3": Figure(figure_3, ("inputs", "figure_3")),
+    "figure_3_losses": Figure(figure_3_losses, ("figure_3",)),
+    "figure_5": Figure(figure_5, ("inputs", "figure_5")),
+    "figure_6": Figure(figure_6, ("inputs", "figure_6")),
+    "equation_1": Figure(figure_equation_1, ("inputs", "equation_1")),
+    "losses": Figure(figure_losses, ("figure_2", "optimisers")),
 }

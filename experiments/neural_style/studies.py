@@ -45,6 +45,18 @@ class Study(NamedTuple):
     style: np.ndarray
     watch: Watch
 
+    @classmethod
+    def begin(cls, config: Config, keys: jax.Array, data, watch: Watch) -> "Study":
+        """Of a run's images at the small size."""
+        network, pixels = data.network, list(data.styles.values())[config.studied]
+        images = (from_pixels(network, image, config.small) for image in (data.content, pixels))
+        return cls(config, keys, network, *images, watch)
+
+    @property
+    def photograph(self) -> np.ndarray:
+        """uint8 `[h, w, 3]`."""
+        return to_pixels(self.network, self.content)
+
     def task(self, ratio: float | None = None, **options):
         """See `make_task`. All layers are computed, so that all studies share one program."""
         layers = self.network.layers
@@ -76,52 +88,40 @@ class Study(NamedTuple):
         return [to_pixels(self.network, member(images, i)) for i in range(len(self.keys))]
 
 
-def run(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
-    """All of them."""
-    network = data.network
-    pixels = list(data.styles.values())[config.studied]
-    content = from_pixels(network, data.content, config.small)
-    style = from_pixels(network, pixels, config.small)
-    study = Study(config, keys, network, content, style, watch)
-    result = Result(
-        {},
+def inputs(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
+    """What all studies look at."""
+    study = Study.begin(config, keys, data, watch)
+    return Result(
+        {"network_parameters": float(sum(x.size for x in jax.tree.leaves(data.network.params)))},
         arrays={
-            "small_photograph": to_pixels(network, content),
-            "small_artwork": to_pixels(network, style),
-            "network": np.array(network.name),
-            "style_layers": np.array(network.layers.style),
-            "content_layers": np.array([network.layers.lower, network.layers.content]),
-            "ratios": np.array(config.ratios),
+            "small_photograph": study.photograph,
+            "small_artwork": to_pixels(study.network, study.style),
+            "network": np.array(study.network.name),
+            "style_layers": np.array(study.network.layers.style),
         },
     )
-    for part in (
-        reconstructions,
-        trade_off,
-        initialisations,
-        content_layers,
-        equation_1,
-        optimisers,
-    ):
-        result |= part(study)
-    return result
 
 
-def reconstructions(study: Study) -> Result:
+def figure_1(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """Figure 1: the photograph from one layer's features, the artwork from Gram matrices up to a layer."""
-    layers = study.network.layers.style
-    photograph = to_pixels(study.network, study.content)
+    study = Study.begin(config, keys, data, watch)
+    layers, empty = study.network.layers.style, jnp.zeros_like(study.content)
     metrics, arrays = {}, {}
     for i, layer in enumerate(layers):
         letter = "abcde"[i]
         task = study.task(1.0, content_weights={layer: 1.0}, style_layers=())
-        found = study.pictures(study.optimise(f"content_{letter}", task))
-        arrays[f"content_{letter}"] = found[0]
-        metrics[f"reconstruction_psnr_{letter}"] = [_psnr(photograph, image) for image in found]
+        trained = study.optimise(f"content_{letter}", task)
+        images = study.pictures(trained)
+        arrays[f"content_{letter}"] = images[0]
+        metrics[f"reconstruction_psnr_{letter}"] = [_psnr(study.photograph, x) for x in images]
+        without = losses(study.network, empty, task)["content"]
+        left = np.array(trained.history[-1]["content"]) / without
+        metrics[f"reconstruction_left_{letter}"] = left.tolist()
 
         task = study.task(0.0, style_layers=layers[: i + 1])
-        found = study.pictures(study.optimise(f"style_{letter}", task))
-        arrays[f"style_{letter}"] = found[0]
-        metrics[f"structure_{letter}"] = [structure(image) for image in found]
+        images = study.pictures(study.optimise(f"style_{letter}", task))
+        arrays[f"style_{letter}"] = images[0]
+        metrics[f"structure_{letter}"] = [structure(x) for x in images]
     first, last = (np.array(metrics[f"reconstruction_psnr_{x}"]) for x in "ae")
     metrics["reconstruction_falls"] = (first - last).tolist()
     first, last = (np.array(metrics[f"structure_{x}"]) for x in "ae")
@@ -129,11 +129,13 @@ def reconstructions(study: Study) -> Result:
     return Result(metrics, arrays=arrays)
 
 
-def trade_off(study: Study) -> Result:
+def figure_3(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """Figure 3: growing sets of style layers (rows), alpha / beta (columns)."""
-    layers, ratios = study.network.layers.style, study.config.ratios
-    shape = (len(layers), len(ratios), len(study.keys))
-    content, style, arrays = np.zeros(shape), np.zeros(shape), {}
+    study = Study.begin(config, keys, data, watch)
+    layers, ratios = study.network.layers.style, config.ratios
+    shape = (len(layers), len(ratios), len(keys))
+    content, style = np.zeros(shape), np.zeros(shape)
+    arrays = {"ratios": np.array(ratios)}
     for row in range(len(layers)):
         for column, ratio in enumerate(ratios):
             task = study.task(ratio, style_layers=layers[: row + 1])
@@ -151,14 +153,12 @@ def trade_off(study: Study) -> Result:
     return Result(metrics, arrays=arrays)
 
 
-def initialisations(study: Study) -> Result:
+def figure_6(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """Figure 6 (2016): begun with the photograph, the artwork, and several white noises."""
-    config, content = study.config, study.content
-    artwork = resize(study.style, content.shape[:2])
-    starts = {
-        "content": lambda key: jnp.asarray(content),
-        "style": lambda key: jnp.asarray(artwork),
-    }
+    study = Study.begin(config, keys, data, watch)
+    photograph = jnp.asarray(study.content)
+    artwork = jnp.asarray(resize(study.style, photograph.shape[:2]))
+    starts = {"content": lambda key: photograph, "style": lambda key: artwork}
     starts |= {f"noise_{i}": None for i in range(config.noises)}
     task = study.task(RATIO_2016)
     totals, pictures, history = {}, {}, {}
@@ -167,33 +167,33 @@ def initialisations(study: Study) -> Result:
         totals[name] = total_of(trained.history[-1])
         pictures[name] = study.pictures(trained)
         history[f"initial_{name}-{study.network.name}"] = trained.history
-    every = np.array(list(totals.values()))
-    noises = [pictures[f"noise_{i}"] for i in range(config.noises)]
-    apart = [_distance(*pair) for pair in zip(noises[0], noises[-1], strict=True)]
     metrics = {f"initial_{name}": total.tolist() for name, total in totals.items()}
-    metrics["initial_spread"] = (every.max(axis=0) / every.min(axis=0)).tolist()
+    largest, smallest = (pick(list(totals.values()), axis=0) for pick in (np.max, np.min))
+    metrics["initial_spread"] = (largest / smallest).tolist()
     if config.noises > 1:
-        metrics["noises_differ"] = apart
-    arrays = {f"initial_{name}": found[0] for name, found in pictures.items()}
+        first, last = pictures["noise_0"], pictures[f"noise_{config.noises - 1}"]
+        metrics["noises_differ"] = [_distance(a, b) for a, b in zip(first, last, strict=True)]
+    arrays = {f"initial_{name}": images[0] for name, images in pictures.items()}
     return Result(metrics, history, arrays)
 
 
-def content_layers(study: Study) -> Result:
+def figure_5(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """Figure 5 (2016): the content matched on a lower layer, and on the paper's."""
-    layers, photograph = study.network.layers, to_pixels(study.network, study.content)
-    metrics, arrays = {}, {}
-    for name, layer in (("lower", layers.lower), ("higher", layers.content)):
+    study = Study.begin(config, keys, data, watch)
+    layers = {"lower": study.network.layers.lower, "higher": study.network.layers.content}
+    metrics, arrays = {}, {"content_layers": np.array(list(layers.values()))}
+    for name, layer in layers.items():
         task = study.task(RATIO_2016, content_weights={layer: 1.0})
-        trained = study.optimise(f"layer_{name}", task)
-        found = study.pictures(trained)
-        arrays[f"layer_{name}"] = found[0]
-        metrics[f"layer_{name}_psnr"] = [_psnr(photograph, image) for image in found]
+        images = study.pictures(study.optimise(f"layer_{name}", task))
+        arrays[f"layer_{name}"] = images[0]
+        metrics[f"layer_{name}_psnr"] = [_psnr(study.photograph, x) for x in images]
     gain = np.array(metrics["layer_lower_psnr"]) - np.array(metrics["layer_higher_psnr"])
     return Result({**metrics, "lower_keeps": gain.tolist()}, arrays=arrays)
 
 
-def equation_1(study: Study) -> Result:
+def equation_1(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """The content loss as equation 1 has it, a sum over positions, and divided by their number."""
+    study = Study.begin(config, keys, data, watch)
     at_photograph = style_of(losses(study.network, jnp.asarray(study.content), study.task()))
     metrics, arrays = {}, {}
     for name, per_position in (("sum", False), ("mean", True)):
@@ -204,18 +204,21 @@ def equation_1(study: Study) -> Result:
     return Result(metrics, arrays=arrays)
 
 
-def optimisers(study: Study) -> Result:
+def optimisers(config: Config, keys: jax.Array, data, watch: Watch) -> Result:
     """L-BFGS, and Adam given as many evaluations of the gradient, or a few more."""
-    config, task = study.config, study.task()
-    trained = study.optimise("lbfgs", task, tx=lbfgs(config.memory))
-    evaluations = int(np.max(trained.state.evaluations))
-    steps = -(-evaluations // config.every) * config.every
-    history, best = {f"lbfgs-{study.network.name}": trained.history}, np.inf
+    study = Study.begin(config, keys, data, watch)
+    task, every = study.task(), config.every
+    ours = study.optimise("lbfgs", task, tx=lbfgs(config.memory))
+    # Each seed's own: it must not matter which seeds are computed beside it.
+    chunks = [-(-int(evaluations) // every) for evaluations in ours.state.evaluations]
+    history, best = {f"lbfgs-{study.network.name}": ours.history}, np.inf
     for rate in ADAM_RATES:
-        other = study.optimise(f"adam_{rate:g}", task, tx=adam(rate), iterations=steps)
-        history[f"adam_{rate:g}-{study.network.name}"] = other.history
-        best = np.minimum(best, total_of(other.history[-1]))
-    return Result({"adam_over_lbfgs": (best / total_of(trained.history[-1])).tolist()}, history)
+        name = f"adam_{rate:g}"
+        rows = study.optimise(name, task, tx=adam(rate), iterations=max(chunks) * every).history
+        reached = [total_of(rows[chunk - 1])[i] for i, chunk in enumerate(chunks)]
+        best = np.minimum(best, reached)
+        history[f"{name}-{study.network.name}"] = rows[: len(ours.history)]
+    return Result({"adam_over_lbfgs": (best / total_of(ours.history[-1])).tolist()}, history)
 
 
 def structure(pixels: np.ndarray) -> float:

@@ -182,7 +182,13 @@ def lbfgs(memory: int) -> optax.GradientTransformation:
 @functools.lru_cache
 def adam(learning_rate: float) -> optax.GradientTransformation:
     """Adam; the learning rate is part of its state, so that one compiled program serves all."""
-    return optax.inject_hyperparams(optax.adam)(learning_rate=learning_rate)
+    tx = optax.inject_hyperparams(optax.adam)(learning_rate=learning_rate)
+    return optax.GradientTransformationExtraArgs(tx.init, _adam_update())
+
+
+@functools.lru_cache
+def _adam_update() -> Callable:
+    return optax.inject_hyperparams(optax.adam)(learning_rate=1.0).update
 
 
 def optimiser(config: Config) -> optax.GradientTransformation:
@@ -196,10 +202,14 @@ def make_init(tx: optax.GradientTransformation) -> Callable[[jax.Array], PixelSt
     return lambda image: init_state(image, tx)
 
 
-@functools.lru_cache
 def make_step(features: Callable, tx: optax.GradientTransformation) -> Callable:
     """The step that `lib.run.loop.train` takes; there is nothing random in it."""
-    step = pixels(make_loss(features), tx)
+    return _step(features, optax.with_extra_args_support(tx).update)
+
+
+@functools.lru_cache
+def _step(features: Callable, update: Callable) -> Callable:
+    step = pixels(make_loss(features), optax.GradientTransformationExtraArgs(None, update))
     return lambda state, data, key, t: step(state, data)
 
 

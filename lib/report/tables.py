@@ -141,7 +141,7 @@ def _claims(paper: Paper, name: str) -> str:
     if record is None and name not in PRESETS:
         raise UserError(f"no record {name} in {paper.results}")
     if record is not None:
-        beside = ("needs ",) if name in PRESETS else ("needs ", "decided by ")
+        beside = ("needs ", "not measured") + (() if name in PRESETS else ("decided by ",))
         rows = [row for row in record["claims"] if not row["why"].startswith(beside)]
         results, mechanisms = ([r for r in rows if r["kind"] == kind] for kind in KINDS_SHOWN)
         rest = [row for row in rows if row["kind"] not in KINDS_SHOWN]
@@ -154,7 +154,8 @@ def _claims(paper: Paper, name: str) -> str:
             table = claims_markdown(rest)
             body.append(f"<details>{summary}\n\n{table}\n\n</details>")
         body.append(f"{_about(record)} [Record](results/{name}.json).")
-    body += [f"- {line}" for line in _not_run(paper, name)] if name in PRESETS else []
+    if name in PRESETS and (lines := [f"- {line}" for line in _not_run(paper, name)]):
+        body.append("\n".join(lines))
     return "\n\n".join(body) if body else "Everything is in other records."
 
 

@@ -1,4 +1,4 @@
-"""Neural style: what the paper's losses do, on SqueezeNet and on networks of a few random filters."""
+"""Neural style: what the paper's losses do, on SqueezeNet and on a network of a few random weights."""
 
 from dataclasses import replace
 
@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.neural_style.claims import CLAIMS
 from experiments.neural_style.config import PRESETS, choose, fitted
-from experiments.neural_style.experiment import load_data
+from experiments.neural_style.experiment import load_data, run
 from experiments.neural_style.layers import LAYERS
 from experiments.neural_style.network import Network, make_features
-from experiments.neural_style.studies import structure
+from experiments.neural_style.studies import Study, structure
 from experiments.neural_style.style import (
     Task,
     adam,
@@ -21,10 +20,11 @@ from experiments.neural_style.style import (
     lbfgs,
     losses,
     make_loss,
+    make_step,
     make_task,
-    noise,
-    optimise,
+    style_of,
     to_pixels,
+    total_of,
 )
 from lib.base.errors import UserError
 from lib.models.squeezenet import SqueezeNet
@@ -32,57 +32,28 @@ from lib.models.vgg import VGG
 from lib.ops.style import gram
 from lib.run.keys import root_keys
 from lib.run.watch import Watch
+from tests.experiments.neural_style_toy import toy_network
 
 SHAPE = (32, 48, 3)
 
 
 @pytest.fixture(scope="module")
 def network():
-    """VGG-16 of random weights up to conv5_1: no file is needed."""
-    net = VGG(16, "avg")
-    taps = (*LAYERS["vgg16"].style, "conv4_2")
-    image = jnp.zeros((1, *SHAPE))
-    params = jax.jit(lambda key: net.init(key, image, taps)["params"])(jax.random.key(0))
-    features = make_features("vgg16", "avg", "float32")
-    return Network("vgg16", features, params, np.zeros(3), LAYERS["vgg16"], None, {})
+    return toy_network()
 
 
 @pytest.fixture(scope="module")
 def images():
     """A photograph and two artworks, of different sizes."""
     rng = np.random.default_rng(0)
-    return [rng.normal(0, 60, s).astype("f") for s in (SHAPE, (40, 32, 3), (32, 36, 3))]
+    return [rng.normal(0, 60, s).astype("f") for s in (SHAPE, (48, 32, 3), (32, 64, 3))]
 
 
 @pytest.fixture(scope="module")
-def small(neural_style_smoke):
-    """The smoke run's network, photograph and artwork, at its small size."""
+def study(neural_style_smoke):
+    """The smoke run's images at its small size: what is optimised here shares its programs."""
     config, data, _ = neural_style_smoke
-    artwork = list(data.styles.values())[config.studied]
-    photograph, artwork = (
-        from_pixels(data.network, i, config.small) for i in (data.content, artwork)
-    )
-    return data.network, photograph, artwork
-
-
-def follow(network, task, shape, tx, iterations):
-    """The curve of `iterations` from white noise."""
-    trained = optimise(
-        network,
-        "test",
-        task,
-        lambda key: noise(key, shape, 1.0),
-        root_keys((0,)),
-        tx,
-        iterations=iterations,
-        every=10,
-        watch=Watch(),
-    )
-    return trained.history
-
-
-def total(row):
-    return row["content"][0] + sum(v[0] for k, v in row.items() if k.startswith("style_"))
+    return Study.begin(fitted(config, data.network.name), root_keys((0,)), data, Watch())
 
 
 def test_there_is_no_content_loss_at_the_photograph_and_no_style_loss_at_the_artwork(
@@ -103,14 +74,14 @@ def test_there_is_no_content_loss_at_the_photograph_and_no_style_loss_at_the_art
 def test_the_content_loss_is_equation_1_and_by_default_divided_by_its_positions(network, images):
     content, style, _ = images
     blank = jnp.zeros(SHAPE)
-    found = {}
+    weighed = {}
     for per_position in (False, True):
         task = make_task(network, content, [style], ratio=1.0, per_position=per_position)
-        found[per_position] = losses(network, blank, task)["content"]
+        weighed[per_position] = losses(network, blank, task)["content"]
     features = network.features(network.params, content, ("conv4_2",))["conv4_2"]
     zero = network.features(network.params, blank, ("conv4_2",))["conv4_2"]
-    assert found[False] == pytest.approx(float(0.5 * jnp.sum((zero - features) ** 2)), rel=1e-5)
-    assert found[False] / found[True] == pytest.approx(4 * 6)  # 32 x 48 pixels, three poolings
+    assert weighed[False] == pytest.approx(float(0.5 * jnp.sum((zero - features) ** 2)), rel=1e-5)
+    assert weighed[False] / weighed[True] == pytest.approx(4 * 6)  # 32 x 48 pixels, three poolings
 
 
 def test_style_layers_share_their_weight_and_artworks_theirs(network, images):
@@ -118,14 +89,14 @@ def test_style_layers_share_their_weight_and_artworks_theirs(network, images):
     blank = jnp.zeros(SHAPE)
     singles = [losses(network, blank, make_task(network, content, [s], ratio=0)) for s in styles]
     both = make_task(network, content, styles, ratio=0, style_weights=(3.0, 1.0))
-    found = losses(network, blank, both)
+    blended = losses(network, blank, both)
     for layer in network.layers.style:
         name = f"style_{layer}"
         expected = 0.75 * singles[0][name] + 0.25 * singles[1][name]
-        assert found[name] == pytest.approx(expected, rel=1e-4)
+        assert blended[name] == pytest.approx(expected, rel=1e-4)
     one = make_task(network, content, styles[:1], ratio=0, style_layers=("conv2_1",))
-    found = losses(network, blank, one)
-    assert found["style_conv2_1"] == pytest.approx(5 * singles[0]["style_conv2_1"], rel=1e-5)
+    alone = losses(network, blank, one)
+    assert alone["style_conv2_1"] == pytest.approx(5 * singles[0]["style_conv2_1"], rel=1e-5)
 
 
 def test_a_mask_that_is_white_everywhere_changes_nothing_and_a_black_one_takes_away(
@@ -140,56 +111,56 @@ def test_a_mask_that_is_white_everywhere_changes_nothing_and_a_black_one_takes_a
     half = white.copy()
     half[:, 24:] = 0
     task = make_task(network, content, [style, style], ratio=0, masks=[half, black])
-    gradient = jax.grad(make_loss(network.features))(jnp.asarray(content), (network.params, task))
+    slope = jax.jit(jax.grad(make_loss(network.features)))
+    gradient = slope(jnp.asarray(content), (network.params, task))
     inside, outside = (np.abs(gradient[:, x]).max() for x in (slice(0, 24), slice(40, 48)))
     assert inside > 0 and outside < 1e-3 * inside
 
 
-def test_more_alpha_lowers_the_content_loss_and_raises_the_style_loss(small):
-    network, photograph, artwork = small
+def test_more_alpha_lowers_the_content_loss_and_raises_the_style_loss(study):
     ends = []
     for ratio in (1e-4, 1e-2):
-        task = make_task(network, photograph, [artwork], ratio=ratio)
-        row = follow(network, task, photograph.shape, lbfgs(10), 40)[-1]
-        style = sum(v[0] for k, v in row.items() if k.startswith("style_"))
-        ends.append((row["content"][0] / ratio, style))
+        row = study.optimise("test", study.task(ratio), iterations=40).history[-1]
+        ends.append((row["content"][0] / ratio, style_of(row)[0]))
     assert ends[1][0] < 0.5 * ends[0][0] and ends[1][1] > 2 * ends[0][1]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_l_bfgs_leaves_white_noise_whatever_the_precision(small, precision):
+def test_l_bfgs_leaves_white_noise_whatever_the_precision(study, precision):
     # With optax's own first trial, of the gradient's length, this stays where it began under bfloat16.
-    network, photograph, artwork = small
-    network = network._replace(features=make_features(network.name, "avg", precision))
-    task = make_task(network, photograph, [artwork], ratio=0.0)
-    curve = follow(network, task, photograph.shape, lbfgs(10), 40)
-    assert total(curve[-1]) < 0.4 * total(curve[0]) < total(curve[0])
-    assert sum(row["evaluations"][0] * 10 for row in curve) < 80
+    features = make_features(study.network.name, "avg", precision)
+    study = study._replace(network=study.network._replace(features=features))
+    curve = study.optimise("test", study.task(0.0), iterations=40).history
+    first, last = (total_of(curve[i])[0] for i in (1, -1))
+    assert last < 0.4 * first < first
+    assert sum(row["evaluations"][0] * study.config.every for row in curve) < 80
 
 
-def test_adams_learning_rate_is_in_its_state(small):
-    network, photograph, artwork = small
-    task = make_task(network, photograph, [artwork], ratio=1e-3)
+def test_adams_learning_rate_is_in_its_state_and_all_share_a_step(study):
+    task = study.task(1e-3)
     slow, fast = (
-        total(follow(network, task, photograph.shape, adam(rate), 20)[-1]) for rate in (0.1, 5.0)
+        total_of(study.optimise("test", task, tx=adam(rate), iterations=20).history[-1])[0]
+        for rate in (0.1, 5.0)
     )
     assert fast < 0.8 * slow
+    features = study.network.features
+    assert make_step(features, adam(0.1)) is make_step(features, adam(5.0))
+    assert make_step(features, adam(0.1)) is not make_step(features, lbfgs(10))
 
 
 def test_pixels_are_clipped_for_display_only(network):
     image = np.array([[[-10.0, 300.0, 127.4]]])
-    assert to_pixels(network, image).tolist() == [[[0, 255, 127]]]
+    black = network._replace(mean=np.zeros(3))
+    assert to_pixels(black, image).tolist() == [[[0, 255, 127]]]
 
 
-def test_an_image_keeps_its_shape_in_pixels_that_the_network_sees(network, small):
+def test_an_image_keeps_its_shape_in_pixels_that_the_network_sees(network, study):
     pixels = np.random.default_rng(0).integers(0, 256, (50, 75, 3), np.uint8)
     assert from_pixels(network, pixels, 48).shape == (32, 48, 3)
-    assert from_pixels(small[0], pixels, 48).shape == (
-        33,
-        49,
-        3,
-    )  # odd: SqueezeNet sees all of them
-    np.testing.assert_allclose(from_pixels(network, pixels, 75), pixels, atol=1e-3)
+    # Odd: SqueezeNet sees all of them.
+    assert from_pixels(study.network, pixels, 48).shape == (33, 49, 3)
+    black = network._replace(mean=np.zeros(3))
+    np.testing.assert_allclose(from_pixels(black, pixels, 75), pixels, atol=1e-3)
 
 
 @pytest.mark.parametrize("net", [VGG(19, "avg"), SqueezeNet("avg")], ids=["vgg19", "squeezenet1_1"])
@@ -201,11 +172,11 @@ def test_a_pixel_needs_as_much_memory_as_the_command_reckons_with(net, request):
 
     def gradient(params, image):
         network = Network(name, features, params, np.zeros(3), layers, None, {})
-        found = features(params, image, taps)
-        grams = {layer: gram(found[layer])[None] for layer in layers.style}
+        seen = features(params, image, taps)
+        grams = {layer: gram(seen[layer])[None] for layer in layers.style}
         weights = {layer: jnp.ones(1) for layer in layers.style}
         task = Task(
-            {layers.content: found[layers.content]},
+            {layers.content: seen[layers.content]},
             {layers.content: 1.0},
             grams,
             weights,
@@ -255,10 +226,23 @@ def test_a_setting_that_cannot_be_says_which(name):
         replace(PRESETS["laptop"], **change)
 
 
-def test_an_image_that_is_in_no_set_is_named(squeezenet):
+def test_an_image_that_is_in_no_set_is_named():
     config = replace(PRESETS["smoke"], content="photographs/moon_landing")
     with pytest.raises(UserError, match="no image 'moon_landing' in photographs, only "):
-        load_data(config)
+        load_data(config, only={"content"})
+
+
+def test_what_is_not_asked_for_is_not_loaded(monkeypatch, neural_style_smoke):
+    config, whole, _ = neural_style_smoke
+    monkeypatch.setattr("experiments.neural_style.experiment.load_pretrained", None)
+    data = load_data(config, only={"content", "styles"})
+    assert data.network is None and data.plain is None and data.calibration == []
+    np.testing.assert_array_equal(data.content, whole.content)
+    assert list(data.styles) == list(whole.styles) == ["ihc", "flower"]
+    assert data.about == {name: whole.about[name] for name in ("content", "styles")}
+    assert [(d["name"], d["split"]) for d in data.about["content"]] == [("photographs", "test")]
+    assert whole.about["network"][-1]["name"] == whole.network.name
+    assert set(whole.about) == {"network", "content", "styles", "calibration"}
 
 
 def test_structures_of_stripes_are_as_wide_as_the_stripes():
@@ -271,13 +255,26 @@ def test_structures_of_stripes_are_as_wide_as_the_stripes():
 
 
 def test_the_smoke_run_measures_what_the_claims_are_about(neural_style_smoke):
+    from experiments.neural_style.claims import CLAIMS
+
     _, data, result = neural_style_smoke
     for claim in CLAIMS:
         assert np.isfinite(result.metrics[claim.metric]).all(), claim.metric
-    assert result.metrics["shuffled_gram"][0] < 1e-4 < 0.1 < result.metrics["shuffled_content"][0]
-    assert result.metrics["unit_mean_error"][0] < 1e-3
-    assert result.metrics["output_changed"][0] < 1e-4
+    assert result.metrics["shuffled_gram"] < 1e-4 < 0.1 < result.metrics["shuffled_content"]
+    assert result.metrics["unit_mean_error"] < 1e-3
+    assert result.metrics["output_changed"] < 1e-4
     assert result.metrics["loss_rises"] == [0.0]
     described = {(d["name"], d["split"]) for d in result.data}
     assert {("photographs", "train"), ("photographs", "test")} < described
     assert data.network.name in {name for name, _ in described}
+
+
+def test_a_part_alone_is_the_part_among_others(neural_style_smoke):
+    config, data, whole = neural_style_smoke
+    alone = run(config, jax.random.key(0), data, only=("figure_6",))
+    assert {"network_parameters", "initial_spread"} < set(alone.metrics)
+    assert not any(name.startswith("grid_") for name in alone.metrics)
+    for name, values in alone.metrics.items():
+        assert values == whole.metrics[name], name
+    for name, array in alone.arrays.items():
+        np.testing.assert_array_equal(array, whole.arrays[name])

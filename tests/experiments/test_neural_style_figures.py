@@ -15,13 +15,13 @@ def close_figures():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_from_a_result_alone(name, neural_style_smoke):
-    figure = FIGURES[name](neural_style_smoke[2])
+    figure = FIGURES[name].draw(neural_style_smoke[2])
     assert any(axis.images or axis.lines for axis in figure.axes)
 
 
 def test_figure_1_goes_from_the_first_layer_to_the_last(neural_style_smoke):
     config, data, result = neural_style_smoke
-    titles = [axis.get_title() for axis in FIGURES["figure_1"](result).axes]
+    titles = [axis.get_title() for axis in FIGURES["figure_1"].draw(result).axes]
     layers = data.network.layers.style
     assert titles[:2] == ["artwork", layers[0]] and titles[5] == f"{layers[0]} to {layers[-1]}"
     assert [title.split(",")[0] for title in titles[7:]] == list(layers)
@@ -31,7 +31,7 @@ def test_figure_1_goes_from_the_first_layer_to_the_last(neural_style_smoke):
 
 def test_figure_2_has_each_artwork_above_the_photograph_in_its_style(neural_style_smoke):
     config, _, result = neural_style_smoke
-    axes = FIGURES["figure_2"](result).axes
+    axes = FIGURES["figure_2"].draw(result).axes
     columns = len(config.styles) + 1
     for i in range(1, columns):
         artwork, styled = axes[i], axes[columns + i]
@@ -45,7 +45,7 @@ def test_figure_2_has_each_artwork_above_the_photograph_in_its_style(neural_styl
 
 def test_figure_3_has_layers_downwards_and_ratios_to_the_right(neural_style_smoke):
     config, _, result = neural_style_smoke
-    axes = FIGURES["figure_3"](result).axes
+    axes = FIGURES["figure_3"].draw(result).axes
     columns = len(config.ratios)
     assert len(axes) == 5 * columns
     assert [axis.get_title() for axis in axes[:columns]] == ["α/β = 1e−4", "α/β = 1e−2"]
@@ -54,7 +54,7 @@ def test_figure_3_has_layers_downwards_and_ratios_to_the_right(neural_style_smok
 
 def test_the_losses_have_a_curve_a_layer_and_a_curve_an_optimiser(neural_style_smoke):
     _, data, result = neural_style_smoke
-    left, right = FIGURES["losses"](result).axes
+    left, right = FIGURES["losses"].draw(result).axes
     assert len(left.lines) == 1 + len(data.network.layers.style)
     labels = [line.get_label() for line in right.lines]
     assert labels[0] == "L-BFGS" and len(labels) == 4
