@@ -33,6 +33,7 @@ PAPERS = ("dqn", "neural_style", "gan", "srcnn", "ntm", "vdsr")
 """The longest first."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Under `pytest -n`, what shares a paper's smoke run or a file's fixtures stays in one process."""
 

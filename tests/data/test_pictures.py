@@ -123,6 +123,19 @@ def test_a_tiffs_largest_value_is_not_white(tmp_path):
     assert picture.notes == ("its MaxSampleValue 4095 is left out of account: white is 65535",)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_deep_tiff_that_is_cut_is_not_sound(channels, compression, tmp_path):
+    path, pixels = tmp_path / "a.tif", noise(np.uint16, channels, (16, 16))
+    about = {"photometric": "minisblack", "planarconfig": "contig" if channels > 1 else None}
+    tifffile.imwrite(
+        path, pixels if channels > 1 else pixels[..., 0], compression=compression, **about
+    )
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="not a sound image: it ends within its pixels"):
+        read_picture(path)
+
+
 def test_16_bits_that_are_lost_are_said_to_be(tmp_path):
     pixels = noise(np.uint16, 4)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="separated")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.report.records import judged, make_record, segments_of
 from lib.report.tables import render
 from lib.run.paper import PRESETS, Figure, load_paper
-from lib.report.records import judged, make_record, segments_of
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(

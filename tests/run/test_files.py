@@ -6,8 +6,8 @@ import os
 import subprocess
 
 import pytest
-from conftest import TWO_SEEDS, assert_same_run
 from papers.toy import experiment as toy_experiment
+from toy_runs import TWO_SEEDS, assert_same_run
 
 from lib.base.errors import UserError
 from lib.base.files import flat, only_writer, read_json, write_atomically, write_json

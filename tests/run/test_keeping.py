@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from conftest import HERE, TWO_SEEDS
 from papers.toy import config as toy_config
+from toy_runs import HERE, TWO_SEEDS
 
 from lib.run.claims import values_of
 from lib.run.paper import load_paper

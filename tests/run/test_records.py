@@ -7,8 +7,8 @@ import time
 import types
 
 import pytest
-from conftest import TWO_SEEDS
 from papers.toy import experiment
+from toy_runs import TWO_SEEDS
 
 from lib.report.tables import setting
 from lib.run.result import Result

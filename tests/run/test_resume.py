@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import TWO_SEEDS, assert_same_run, steps, until
+from toy_runs import TWO_SEEDS, assert_same_run, steps, until
 
 
 def test_a_run_killed_at_any_instant_ends_bitwise_equal(whole, spawn, tmp_path):

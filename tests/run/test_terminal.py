@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HERE, ROOT
+from toy_runs import HERE, ROOT
 
 from lib.base.errors import UserError
 from lib.base.homes import user_folder
