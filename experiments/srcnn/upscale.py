@@ -201,7 +201,7 @@ def resize_visible(image, shape: tuple[int, int], beyond: int):
 
     alpha = image[..., -1:]
     seen = jnp.concatenate([image[..., :-1] * alpha, alpha], axis=2)
-    near = seen
+    near = seen * alpha  # the colour of what can hardly be seen is often arbitrary
     for _ in range(beyond):  # each a ring further, and of little weight beside those within
         near += lax.reduce_window(near, 0.0, lax.add, (3, 3, 1), (1, 1, 1), "SAME") / 64
     fill = resize(near[..., :-1] / jnp.maximum(near[..., -1:], 1e-30), shape)

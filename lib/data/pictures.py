@@ -26,7 +26,7 @@ _BYTES_A_PIXEL = 30
 """What reading takes at most, of 16 bits and four channels."""
 
 _ORIENTATION = 0x0112
-# The description, the camera, the artist, the rights, the date; XMP, IPTC, EXIF, GPS.
+# The camera, the artist, the rights, the date; XMP, IPTC, EXIF, GPS.
 _TOLD = {271, 272, 306, 315, 700, 33432, 33723, 34665, 34853}
 
 # Pillow keeps one byte a channel of colour at 16 bits. Read with the other byte order it is the other
@@ -185,7 +185,8 @@ def _picture(image: Image.Image, data: bytes, *, chunks=None, tags=None) -> Pict
     if key is not None:
         pixels = _with_key(pixels, key)
     exif = image.getexif()  # which reads a PNG whole
-    if _TOLD & set(exif) or {"xmp", "comment"} & set(image.info) or png.has_text(chunks or {}):
+    told = {"xmp"} if image.format == "JPEG2000" else {"xmp", "comment"}  # there a program's name
+    if _TOLD & set(exif) or told & set(image.info) or png.has_text(chunks or {}):
         notes.append("its camera data and texts are left out")
     resolution = _resolution(*_density(image), exif.get(_ORIENTATION, 1))
     return Picture(pixels, profile, tuple(notes), resolution)

@@ -33,6 +33,8 @@ def read_tags(data: bytes) -> dict[int, Any]:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it tells of each odd tag
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         tags = {tag.code: tag.value for tag in file.pages.first.tags}
+    if not {WIDTH, HEIGHT} <= set(tags):
+        raise ValueError("it does not say how large it is")
     for kind in np.atleast_1d(tags.get(FORMAT, 1)):
         if int(kind) in _FORMATS:
             raise Refused(f"its pixels {_FORMATS[int(kind)]}, whose black and white no tag tells")
@@ -76,7 +78,10 @@ def read_deep(data: bytes, tags: dict[int, Any]) -> tuple[np.ndarray, list[str]]
     if not deep or tags.get(COMPRESSION, 1) not in _DECODED:
         return None
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        stored = file.pages.first.asarray().astype(np.uint16, copy=False)
+        page = file.pages.first
+        if any(sum(part) > len(data) for part in zip(page.dataoffsets, page.databytecounts)):
+            raise ValueError("it ends within its pixels")  # tifffile would fill in black
+        stored = page.asarray().astype(np.uint16, copy=False)
     samples, colors = tags.get(SAMPLES, 1), 3 if photometric == 2 else 1
     if samples > 1 and tags.get(PLANAR, 1) == 2:
         stored = np.moveaxis(stored, 0, -1)
@@ -93,7 +98,7 @@ def read_deep(data: bytes, tags: dict[int, Any]) -> tuple[np.ndarray, list[str]]
             pixels = np.minimum(pixels / np.maximum(alpha, 1) * 65535 + 0.5, 65535)
         pixels = np.concatenate([pixels.astype(np.uint16), alpha], axis=2)
     left = samples - pixels.shape[2]
-    return pixels, [f"{left} further channels are left out"] if left else []
+    return pixels, [f"left out: further channels, {left}"] if left else []
 
 
 def widened(pixels: np.ndarray, tags: dict[int, Any]) -> np.ndarray:

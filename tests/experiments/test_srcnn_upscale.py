@@ -152,6 +152,15 @@ def test_what_is_transparent_lends_no_colour(dtype, channels, paper, name):
     np.testing.assert_allclose(made[..., -1] / peak, expected, atol=0.51 / 255)
 
 
+def test_colours_that_can_hardly_be_seen_spread_no_rim():
+    distance = np.hypot(Y - 7, X - 7)
+    alpha = np.where(distance < 4, 255, np.where(distance < 6, 4, 0))
+    pixels = np.dstack([np.where(distance < 4, 255, 0), alpha]).astype(np.uint8)
+    assert over(pixels, 1).min() * 255 == 251
+    made = upscale.upscale(identity(), pixels, 2)
+    assert over(made, 1).min() * 255 >= 249
+
+
 def test_over_any_paper_it_is_the_image_on_that_paper():
     pixels = noise(np.uint8, 4, (15, 15))
     pixels[..., :3] = 60 + pixels[..., :3] // 2
