@@ -54,7 +54,7 @@ class Stop:
 
     @contextlib.contextmanager
     def answering(self, again: str) -> Iterator[None]:
-        """Signals are answered: the first is acknowledged, a second one ends the process, at once.
+        """Signals are answered: the first is acknowledged, a further Ctrl-C ends the process, both at once.
 
         Python runs its signal handlers between two of its own instructions, and one call into XLA can
         compile or compute for minutes; but the system's byte on the wake-up pipe comes without delay.
@@ -63,16 +63,20 @@ class Stop:
         os.set_blocking(writing, False)
 
         def listen():
-            signals = 0
+            acknowledged = False
             while received := os.read(reading, 1):
-                if received[0] not in WORDS or received[0] == signal.SIGALRM:
+                number = received[0]
+                if number not in WORDS or number == signal.SIGALRM:
                     continue
-                signals += 1
-                said, code = WORDS[received[0]]
-                if signals == 1:
-                    line = f"{said}: leaving when what is under way is saved"
-                    tqdm.write(f"{line} (Ctrl-C again to leave at once)", file=sys.stderr)
-                else:
+                said, code = WORDS[number]
+                if not acknowledged:
+                    acknowledged = True
+                    more = "Ctrl-C again" if number == signal.SIGINT else "Ctrl-C"
+                    line = (
+                        f"{said}: leaving when what is under way is saved ({more} to leave at once)"
+                    )
+                    tqdm.write(line, file=sys.stderr)
+                elif number == signal.SIGINT:  # `timeout` and schedulers may send theirs twice
                     tqdm.write(f"left at once. Continue: {again}", file=sys.stderr)
                     os._exit(code)
             os.close(reading)
