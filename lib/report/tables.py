@@ -123,7 +123,8 @@ def time_on_record(paper: Paper, part: str, preset: str) -> str:
     except UserError:  # whoever reads the record will hear of it
         records = []
     for record in sorted(records, key=lambda r: len(r["overrides"])):
-        if runs := record["parts"].get(part):
+        runs = record["parts"].get(part)
+        if runs and all(run["seconds"] for run in runs):
             seeds = sum(len(run["seeds"]) for run in runs)
             devices = " and ".join(dict.fromkeys(run["device"] for run in runs))
             many = f"{seeds} seeds" if seeds > 1 else "1 seed"
@@ -198,7 +199,7 @@ def _not_run(paper: Paper, preset: str) -> Iterator[str]:
     for covers, names in groups.items():
         takes = paper.parts[names[0]].takes.get(preset)
         each = " each" if len(names) > 1 else ""
-        time = f"about {takes}{each}" if takes else "nobody knows how long"
+        time = f"about {takes}{each}" if takes else "not timed yet"
         yield f"{covers}: not run; {time}: `python -m {paper.package} {preset} --only {' '.join(names)}`"
 
 

@@ -125,7 +125,7 @@ between
 def test_rendering_fills_the_markers_and_only_them_and_twice_is_once(kept):
     once = render(TEXT, "papers")
     assert "stale" not in once and once.startswith("# Title\n") and "\nbetween\n" in once
-    assert "- Table 1: not run; nobody knows how long: `python -m papers.toy smoke" in once
+    assert "- Table 1: not run; not timed yet: `python -m papers.toy smoke" in once
     assert "experiments/toy/README.md" in once and "Not run." in once
     assert render(once, "papers") == once
     own = render(TEXT.replace(" toy", ""), "papers", load_paper("papers.toy"))
@@ -168,14 +168,14 @@ def test_what_is_not_run_is_a_line_a_group_and_no_row(kept):
     assert text == line  # momentum and points decide nothing in `paper`
     kept(smoke=made([row()]), smoke__more=made([row()], part="points"))
     lines = [line for line in rendered("claims smoke").splitlines() if "not run" in line]
-    assert len(lines) == 1 and lines[0].startswith("- Section 1: not run; nobody knows how long")
+    assert len(lines) == 1 and lines[0].startswith("- Section 1: not run; not timed yet")
     assert "not run" not in rendered("claims smoke-more")
     same = {n: dataclasses.replace(p, covers="Tables") for n, p in paper.parts.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("papers.toy.config.PARTS", same)
         kept()
         assert rendered("claims smoke") == (
-            "- Tables: not run; nobody knows how long: "
+            "- Tables: not run; not timed yet: "
             "`python -m papers.toy smoke --only adam momentum points`"
         )
 
