@@ -40,11 +40,14 @@ def prepared(entry: Entry, root: Path) -> bool:
     try:
         # TFDS writes this file last, into a folder that gets its name when complete.
         info = json.loads((folder / "dataset_info.json").read_text())
+        form = info.get("fileFormat", "tfrecord")
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except (OSError, ValueError) as error:
+    except RecursionError:
+        raise damaged(entry, folder, "dataset_info.json is nested too deep") from None
+    except (OSError, ValueError, AttributeError) as error:
         raise damaged(entry, folder, error) from error
-    if (form := info.get("fileFormat", "tfrecord")) != "array_record":
+    if form != "array_record":
         raise UserError(
             f"{entry.name}: {folder} was prepared as {form}, which only TensorFlow reads: "
             "move it away, or set TFDS_DATA_DIR to another folder"

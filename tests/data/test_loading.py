@@ -114,6 +114,15 @@ def test_a_dataset_prepared_for_tensorflow_is_said_to_be(tiny, folder, tfds_dir)
         load("mnist", "train")
 
 
+@pytest.mark.parametrize("content", ["[]", "null", "7", '"words"', "{", "[" * 100_000])
+def test_a_prepared_dataset_whose_description_is_damaged(content, tiny, folder, tfds_dir):
+    load("mnist", "test", data_dir=folder)
+    (tfds_dir / "mnist" / "3.0.1" / "dataset_info.json").write_text(content)
+    with pytest.raises(UserError, match="is damaged .*delete it and run again") as caught:
+        load("mnist", "train")
+    assert "\n" not in str(caught.value)
+
+
 def test_data_dir_may_hold_a_prepared_dataset(tiny, folder, tfds_dir, tmp_path, monkeypatch, capfd):
     first = load("mnist", data_dir=folder)
     capfd.readouterr()
