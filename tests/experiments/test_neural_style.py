@@ -22,6 +22,8 @@ from experiments.neural_style.style import (
     make_loss,
     make_step,
     make_task,
+    noise,
+    optimise,
     style_of,
     to_pixels,
     total_of,
@@ -30,7 +32,7 @@ from lib.base.errors import UserError
 from lib.models.squeezenet import SqueezeNet
 from lib.models.vgg import VGG
 from lib.ops.style import gram
-from lib.run.keys import root_keys
+from lib.run.keys import purpose, root_keys
 from lib.run.watch import Watch
 from tests.experiments.neural_style_toy import toy_network
 
@@ -97,6 +99,29 @@ def test_style_layers_share_their_weight_and_artworks_theirs(network, images):
     one = make_task(network, content, styles[:1], ratio=0, style_layers=("conv2_1",))
     alone = losses(network, blank, one)
     assert alone["style_conv2_1"] == pytest.approx(5 * singles[0]["style_conv2_1"], rel=1e-5)
+
+
+def test_what_is_optimised_is_the_total_of_the_curve(network, images):
+    content, *styles = images
+    options = {"content_weights": {"conv2_2": 0.3, "conv4_2": 0.7}, "style_weights": (3.0, 1.0)}
+    task = make_task(network, content, styles, ratio=50.0, **options)
+    total = jax.jit(make_loss(network.features))(jnp.zeros(SHAPE), (network.params, task))
+    terms = losses(network, jnp.zeros(SHAPE), task)
+    assert float(total) == pytest.approx(float(total_of(terms)), rel=1e-5)
+    assert 0.01 < terms["content"] / float(total) < 0.99
+
+
+def test_an_image_begins_where_it_is_told_to_a_seed_by_itself(network, images):
+    content, style, _ = images
+    task = make_task(network, content, [style], ratio=1.0)
+    settings = {"iterations": 1, "every": 1, "watch": Watch()}
+
+    def start(key):
+        return noise(key, SHAPE, 2.0)
+
+    found = optimise(network, "test", task, start, root_keys((0, 1)), adam(1e-6), **settings)
+    for image, key in zip(found.state.image, root_keys((0, 1)), strict=True):
+        np.testing.assert_allclose(image, start(purpose(key, "test start")), atol=1e-4)
 
 
 def test_a_mask_that_is_white_everywhere_changes_nothing_and_a_black_one_takes_away(
@@ -263,6 +288,8 @@ def test_the_smoke_run_measures_what_the_claims_are_about(neural_style_smoke):
     assert result.metrics["shuffled_gram"] < 1e-4 < 0.1 < result.metrics["shuffled_content"]
     assert result.metrics["unit_mean_error"] < 1e-3
     assert result.metrics["output_changed"] < 1e-4
+    kernels = [net.params["conv1"]["kernel"] for net in (data.plain, data.network)]
+    assert np.abs(kernels[1] / kernels[0] - 1).max() > 0.5  # and yet the same
     assert result.metrics["loss_rises"] == [0.0]
     described = {(d["name"], d["split"]) for d in result.data}
     assert {("photographs", "train"), ("photographs", "test")} < described
