@@ -15,7 +15,7 @@ run: $(VENV)/ready
 	$(VENV)/bin/python -m experiments.$(PAPER) $(ARGS)
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python -c 'import torch' 2>/dev/null || $(VENV)/bin/python -m pip install -q -c constraints.txt '.[peers]'

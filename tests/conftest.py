@@ -33,17 +33,27 @@ PAPERS = ("dqn", "neural_style", "gan", "srcnn", "ntm", "vdsr")
 """The longest first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def _group(nodeid):
+    """The paper that a test shares a smoke run with, or else its file."""
+    file = nodeid.split("::")[0]
+    stem = file.rsplit("/", 1)[-1]
+    return next((p for p in PAPERS if p in stem or f"[{p}" in nodeid), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Under `pytest -n`, what shares a smoke run or a file's fixtures stays in one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPaper(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _group(nodeid)
+
+    return ByPaper(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Under `pytest -n`, what shares a paper's smoke run or a file's fixtures stays in one process."""
-
-    def group(item):
-        paper = next((p for p in PAPERS if p in item.path.stem or f"[{p}" in item.name), None)
-        return paper or item.path.as_posix()
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) not in PAPERS)  # stable: what takes long comes first
+    items.sort(key=lambda item: _group(item.nodeid) not in PAPERS)  # what takes long comes first
 
 
 @pytest.fixture(scope="session")
