@@ -10,7 +10,7 @@ import tyro
 from experiments.dqn.config import AGENTS, Config, Variant
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, read_json, reading, write_atomically
-from lib.run.options import read_options
+from lib.base.words import read_options
 
 
 @dataclasses.dataclass(frozen=True)

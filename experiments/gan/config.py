@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.gan.claims import CLAIMS
+from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Ring", "Toy"]
+__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Ring", "Toy", "check"]
 
 TITLE = "Generative Adversarial Nets (Goodfellow et al., 2014)"
 
@@ -131,6 +132,16 @@ class Config:
         for name in ("generator_hidden", "discriminator_hidden"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be one or more sizes above 0")
+
+
+def check(config: Config) -> None:
+    """Raises UserError if there are no such splits."""
+    from lib.data.catalogue import find
+    from lib.data.dataset import parse_split
+
+    for split in ("train", "valid", "test"):
+        with option(f"--{split}-split"):
+            parse_split(getattr(config, f"{split}_split"), find(config.dataset).sizes)
 
 
 # Small and fast enough for two cores. The generator learns 25 times faster than the discriminator (the

@@ -6,6 +6,7 @@ from typing import Literal
 
 from experiments.neural_style.claims import CLAIMS
 from experiments.neural_style.layers import LAYERS
+from lib.base.errors import UserError
 from lib.run.config import at_least
 from lib.run.paper import Part
 
@@ -18,6 +19,7 @@ __all__ = [
     "TITLE",
     "Config",
     "about",
+    "check",
     "choose",
     "fitted",
 ]
@@ -124,6 +126,17 @@ class Config:
             raise ValueError(
                 f"--size and --small must be at least {max(sides)} pixels for this network"
             )
+
+
+def check(config: Config) -> None:
+    """Raises UserError if there are no such images."""
+    from lib.data.catalogue import find
+
+    for name, of in (("--content", (config.content,)), ("--styles", config.styles)):
+        for image_set, image in (image.split("/") for image in of):
+            if image not in (known := find(image_set).images):
+                known = ", ".join(sorted(known))
+                raise UserError(f"{name}: there is no image {image!r} in {image_set}, only {known}", 2)
 
 
 _SEEN = ("network", "content", "styles")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.neural_style import checks, studies
-from experiments.neural_style.config import SETS, Config, choose, fitted
+from experiments.neural_style.config import SETS, Config, check, choose, fitted
 from experiments.neural_style.network import Network, prepare
 from experiments.neural_style.style import (
     from_pixels,
@@ -64,6 +64,7 @@ def load_data(
     only: Collection[str] | None = None,
 ) -> Data:
     """The network, the photograph and the artworks, or those of `SOURCES` that `only` names."""
+    check(config)
     only = SOURCES if only is None else only
     network = plain = content = None
     styles, calibration, about = {}, [], {}
@@ -92,10 +93,7 @@ def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarra
     images, descriptions = [], []
     for name in names:
         folder, image = name.split("/")
-        split = next((s for s in splits[folder] if image in s.arrays), None)
-        if split is None:
-            known = ", ".join(sorted(i for s in splits[folder] for i in s.arrays))
-            raise UserError(f"there is no image {image!r} in {folder}, only {known}", 2)
+        split = next(s for s in splits[folder] if image in s.arrays)
         images.append(colored(split.arrays[image]))
         if split.describe() not in descriptions:
             descriptions.append(split.describe())

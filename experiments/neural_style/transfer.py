@@ -18,7 +18,7 @@ from experiments.neural_style.request import (
     sizes,
 )
 from lib.base.errors import UserError
-from lib.run.options import read_options
+from lib.base.words import read_options
 from lib.run.watch import Watch
 
 Shapes = list[tuple[int, int]]

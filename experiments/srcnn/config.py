@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.srcnn.claims import CLAIMS
+from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "sizes_of"]
+__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "check", "sizes_of"]
 
 TITLE = "Image Super-Resolution Using Deep Convolutional Networks (Dong et al., 2016)"
 
@@ -134,6 +135,15 @@ class Config:
             raise ValueError("--sizes and --compared must name different networks")
         if not self.widths or min(self.widths) < 1:
             raise ValueError("--widths must be sizes above 0")
+
+
+def check(config: Config) -> None:
+    """Raises UserError if there are no such sets of images."""
+    from lib.data.catalogue import image_sets
+
+    for source in ("train", "test"):
+        with option(f"--{source}"):
+            image_sets(getattr(config, source), "test" if source == "test" else "train")
 
 
 PRESETS = {

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from lib.base.errors import UserError
-from lib.run.options import read_options
+from lib.base.words import read_options
 
 RESULTS = Path(__file__).parent / "results"
 WINDOW = 224

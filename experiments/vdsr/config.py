@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.vdsr.claims import CLAIMS
+from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Depths", "Residual", "Scales"]
+__all__ = ["CLAIMS", "PARTS", "PRESETS", "TITLE", "Config", "Depths", "Residual", "Scales", "check"]
 
 TITLE = "Accurate Image Super-Resolution Using Very Deep Convolutional Networks (Kim et al., 2016)"
 
@@ -131,6 +132,15 @@ class Config:
         for name in ("train", "analysed", "test"):
             if not getattr(self, name):
                 raise ValueError(f"--{name} needs at least one value")
+
+
+def check(config: Config) -> None:
+    """Raises UserError if there are no such sets of images."""
+    from lib.data.catalogue import image_sets
+
+    for source in ("train", "analysed", "test"):
+        with option(f"--{source}"):
+            image_sets(getattr(config, source), "test" if source == "test" else "train")
 
 
 PRESETS = {

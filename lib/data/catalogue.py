@@ -1,11 +1,11 @@
 """The datasets we know: their sizes, files, checksums, and the places that hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from lib.base.errors import UserError
-from lib.data.dataset import Dataset, Images
+from lib.data.dataset import Dataset, Images, parse_split
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,12 @@ class ImageFiles(Entry):
     served: Mapping[str, Published] = field(default_factory=dict)
     folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     carried: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+
+    @property
+    def images(self) -> set[str]:
+        """The names of the images, where they are known without loading them."""
+        carried = (file for packages in self.carried.values() for files in packages.values() for file in files)
+        return {file.rpartition(".")[0] for file in (*carried, *self.served)}
 
     def by_hand(self) -> str:
         if self.served:
@@ -335,3 +341,21 @@ def find(name: str) -> Entry:
     except KeyError:
         known = ", ".join(sorted(ENTRIES))
         raise UserError(f"there is no dataset {name!r}, only {known}", 2) from None
+
+
+def image_sets(names: Sequence[str], split: str) -> list[tuple[str, str]]:
+    """`(set, rows of its `split`)` of each of `names`: of "photographs[:3]", ("photographs", "train[:3]").
+
+    Raises:
+      UserError: a set is unknown, is named twice, is not one of images, or has no such rows (code 2).
+    """
+    sets = {}
+    for spec in names:
+        name, *rows = spec.partition("[")
+        if name in sets:
+            raise UserError(f"{name} is named twice", 2)
+        if not isinstance(entry := find(name), ImageFiles):
+            raise UserError(f"{name} is not a set of photographs", 2)
+        sets[name] = split + "".join(rows)
+        parse_split(sets[name], entry.sizes)
+    return list(sets.items())

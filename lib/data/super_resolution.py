@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.data.catalogue import image_sets
 from lib.data.dataset import Images
 from lib.data.loading import load
 from lib.ops.color import luma, rgb_to_ycbcr
@@ -50,15 +51,7 @@ def load_sets(names: Sequence[str], split: str, data_dir: Path | None = None) ->
     Raises:
       UserError: a set is named twice, is not one of images, or cannot be had (see `lib.data.load`).
     """
-    sets = []
-    for spec in names:
-        name, *rows = spec.partition("[")
-        if name in (known.name for known in sets):
-            raise UserError(f"{name} is named twice", 2)
-        sets.append(load(name, split + "".join(rows), data_dir=data_dir))
-        if not isinstance(sets[-1], Images):
-            raise UserError(f"{name} is not a set of photographs", 2)
-    return sets
+    return [load(name, rows, data_dir=data_dir) for name, rows in image_sets(names, split)]
 
 
 def planes(image: np.ndarray, which: Planes = "y") -> np.ndarray:

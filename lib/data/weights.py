@@ -260,7 +260,7 @@ def main(words: list[str]) -> None:
 
     from lib.base.files import flat
     from lib.data import recognition
-    from lib.run.options import Folder, read_options
+    from lib.base.words import Folder, read_options
 
     @dataclasses.dataclass(frozen=True)
     class Request:

@@ -77,6 +77,7 @@ class Paper:
       pretrained: names of the networks (`lib.data.networks`) whose weights it may load; with any, its
         `load_data` is given the folders of data and of weights.
       about: `(config, weights_dir) -> words` for a run's first line, if there is more to say.
+      check: raises UserError (code 2) if a config names data that there is not; before JAX starts.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Paper:
     commands: Mapping[str, str] = field(default_factory=dict)
     pretrained: Sequence[str] = ()
     about: Callable[[Any, Path | None], str] | None = None
+    check: Callable[[Any], None] = lambda config: None
 
     @property
     def results(self) -> Path:
@@ -165,6 +167,7 @@ def load_paper(package: str) -> Paper:
         commands=getattr(config, "COMMANDS", {}),
         pretrained=getattr(config, "PRETRAINED", ()),
         about=getattr(config, "about", None),
+        check=getattr(config, "check", lambda config: None),
     )
     if wrong := next(_mistakes(paper), None):
         raise UserError(f"{package}.config: {wrong}")

@@ -23,12 +23,12 @@ from lib.run.checkpoints import Checkpoints
 from lib.run.folder import owner_of
 from lib.run.result import Result, first_seed, load_part, save_part
 from lib.run.signals import Stop
-from lib.run.watch import PyTree, Row, Watch
+from lib.run.watch import Bars, PyTree, Row
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
 
-class Recorder(Watch):
+class Recorder(Bars):
     """Keeps `folder` for one run; see `lib.run.watch.Watch` for when its methods are called.
 
     Metrics reach the disk before the checkpoint of the same step does: what a kill leaves behind is
@@ -62,6 +62,7 @@ class Recorder(Watch):
         stop: Stop | None = None,
         tensorboard: bool = False,
     ):
+        super().__init__(seconds=0.1 if sys.stderr.isatty() else 15.0)
         self._folder, self._again = Path(folder), again
         self._identity, self._about = identity, about
         self._compiling, self._stop = compiling, stop or Stop()
@@ -70,7 +71,6 @@ class Recorder(Watch):
         self._checkpoints: dict[str, Checkpoints] = {}
         self._last_good: dict[str, int] = {}
         self._history: dict[str, list[Row]] = {}
-        self._bar: tqdm | None = None
         self._part, self._began = "", (0.0, 0.0)
         if resume:
             self._history = _read_rows(self._folder / "metrics.jsonl")
@@ -158,12 +158,7 @@ class Recorder(Watch):
     def began(self, training: str, done: int, steps: int) -> None:
         self._stop.training = True
         self._saved_at = self._chunk_at = time.monotonic()
-        pause = 0.1 if sys.stderr.isatty() else 15.0
-        self._bar = tqdm(
-            total=steps, initial=done, desc=training, unit="step", mininterval=pause, leave=True
-        )
-        if done >= steps:
-            self.close()
+        super().began(training, done, steps)
 
     def chunk(self, training: str, step: int, state: PyTree, row: Row, *, last: bool) -> None:
         now = time.monotonic()
@@ -181,7 +176,7 @@ class Recorder(Watch):
             for name, values in row.items():
                 if isinstance(values, list):
                     self._board.add_scalar(f"{training}/{name}", sum(values) / len(values), step)
-        self._bar.update(step - self._bar.n)
+        super().chunk(training, step, state, row, last=last)
         if saving:
             with disk_errors(
                 f"checkpoint {step} of {training} could not be written to {self._folder}; "
@@ -213,9 +208,7 @@ class Recorder(Watch):
     def close(self) -> None:
         """Ends what `began`: signals raise again, the bar's line ends."""
         self._stop.training = False
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        super().close()
 
     def leave(self) -> None:
         """Ends the run, wherever it is."""

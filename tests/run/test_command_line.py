@@ -13,7 +13,7 @@ from papers.toy import config as toy_config
 from papers.toy import experiment as toy_experiment
 
 from lib.base.errors import UserError
-from lib.run.options import read_options
+from lib.base.words import read_options
 
 REFUSED = [
     (("smoke", "--steps", "-5"), "--steps must be at least 1, not -5"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from lib.run.options import read_options
+from lib.base.words import read_options
 
 
 @dataclass(frozen=True)
