@@ -1,4 +1,4 @@
-"""python -m experiments._template [smoke|laptop|paper] [--field value ...]"""
+"""python -m experiments._template [smoke|notebook|laptop|paper] [--field value ...]"""
 
 from lib.run.cli import main
 

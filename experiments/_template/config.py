@@ -38,6 +38,7 @@ class Config:
 
 PRESETS = {
     "smoke": Config(points=32, steps=200, every=50),
+    "notebook": Config(points=32, steps=1_000),
     "laptop": Config(steps=4_000),
     "paper": Config(),
 }

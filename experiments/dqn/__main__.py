@@ -1,4 +1,4 @@
-"""python -m experiments.dqn [smoke|laptop|paper] [--field value ...]"""
+"""python -m experiments.dqn [smoke|notebook|laptop|paper] [--field value ...]"""
 
 from lib.run.cli import main
 

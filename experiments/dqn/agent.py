@@ -134,8 +134,8 @@ def make_agent(config: Config, name: str, variant: Variant) -> Agent:
         clipped = jnp.clip(reward, -1, 1)
         memory = replay.add(memory, playing.frames[:, -1], playing.first, action, clipped, over)
         states = reset_where(game, over, states, reset_keys)
-        seen = jnp.where(over[:, None, None], 0, playing.frames[:, 1:])
-        frames = jnp.concatenate([seen, pack(game, states)[:, None]], axis=1)
+        recent = jnp.where(over[:, None, None], 0, playing.frames[:, 1:])
+        frames = jnp.concatenate([recent, pack(game, states)[:, None]], axis=1)
         return Playing(states, frames, over), memory, reward, over
 
     def init(key):

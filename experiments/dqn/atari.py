@@ -87,9 +87,9 @@ class Player:
 
     def step(self, actions: np.ndarray):
         """`(reward [E], terminal [E], over [E])`, raw."""
-        found = self.games.step(actions)
+        outcome = self.games.step(actions)
         self._look()
-        return found
+        return outcome
 
 
 def train_agent(
@@ -230,10 +230,10 @@ def random_score(config: Config, name: str, key: jax.Array) -> float:
 def _random_states(config: Config, name: str, variant: Variant) -> np.ndarray:
     """Every 10th state of a random player, the same for every agent of the game."""
     player = Player(config, name, 1, variant.history, 0)
-    rng, found = np.random.default_rng(0), []
+    rng, states = np.random.default_rng(0), []
     for t in range(10 * config.held_out):
         if t % 10 == 0:
-            found.append(player.frames[0])
+            states.append(player.frames[0])
         player.step(player.act(rng, 1.0, None))
     player.games.close()
-    return np.stack(found)
+    return np.stack(states)

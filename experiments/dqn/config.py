@@ -239,6 +239,16 @@ PRESETS = {
         held_out=50,
         chunk=400,
     ),
+    "notebook": Config(
+        **_MINATAR | {"replay": 50_000, "epsilon_steps": 30_000, "most_steps": 1_000},
+        env=("breakout",),
+        studies=("agent",),
+        steps=100_000,
+        games=4,
+        evaluate_every=10_000,
+        episodes=10,
+        held_out=200,
+    ),
     "laptop": Config(
         **_MINATAR,
         env=("breakout",),

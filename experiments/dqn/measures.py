@@ -36,12 +36,12 @@ def around_rewards(
     a game, is as near as the columns reach.
     """
     busy = (reward != 0) | terminal
-    found = []
+    windows = []
     for t in np.flatnonzero(reward > 0):
         low, high = t - before, t + after + 1
         if low >= 0 and high <= len(value) and busy[low:high].sum() == 1:
-            found.append(value[low:high])
-    return np.array(found).reshape(-1, before + 1 + after)
+            windows.append(value[low:high])
+    return np.array(windows).reshape(-1, before + 1 + after)
 
 
 def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -106,9 +106,13 @@ def _film_device(config, name, variant, params, steps: int, seed: int) -> Film:
 
     agent = make_agent(config, name, variant)
     watch = make_watcher(agent, config.evaluate_epsilon, steps)
-    seen = jax.device_get(watch(params, jax.random.key(seed)))
-    end = int(seen.terminal.argmax()) + 1 if seen.terminal.any() else steps
-    return colored(pictures(agent, seen.frames))[:end], seen.q.max(axis=1)[:end], seen.reward[:end]
+    trajectory = jax.device_get(watch(params, jax.random.key(seed)))
+    end = int(trajectory.terminal.argmax()) + 1 if trajectory.terminal.any() else steps
+    return (
+        colored(pictures(agent, trajectory.frames))[:end],
+        trajectory.q.max(axis=1)[:end],
+        trajectory.reward[:end],
+    )
 
 
 def _film_atari(config, name, variant, params, steps: int, seed: int) -> Film:

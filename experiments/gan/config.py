@@ -1,6 +1,6 @@
 """What the GAN paper sets. Light: imports no JAX."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.gan.claims import CLAIMS
@@ -171,6 +171,22 @@ PRESETS = {
         every=50,
         toy=Toy(steps=100, early=50, inner=50, batch=128, hidden=16),
         ring=Ring(steps=50, replicas=2, batch=32, noise=8, hidden=16, unroll=2),
+    ),
+    "notebook": Config(
+        dataset="digits",
+        train_split="train[:1200]",
+        valid_split="train[1200:]",
+        steps=6_000,
+        noise=32,
+        generator_hidden=(128, 128),
+        discriminator_hidden=(64, 64),
+        momentum_epochs=50,
+        parzen_samples=1_000,
+        early_steps=200,
+        classifier_steps=500,
+        every=200,
+        toy=Toy(steps=2_000, early=100, inner=1_000, batch=256, hidden=32),
+        ring=replace(_LAPTOP_RING, steps=4_000, replicas=2),
     ),
     "laptop": Config(steps=7_500, ring=_LAPTOP_RING),
     "paper": Config(),

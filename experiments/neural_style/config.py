@@ -136,7 +136,9 @@ def check(config: Config) -> None:
         for image_set, image in (image.split("/") for image in of):
             if image not in (known := find(image_set).images):
                 known = ", ".join(sorted(known))
-                raise UserError(f"{name}: there is no image {image!r} in {image_set}, only {known}", 2)
+                raise UserError(
+                    f"{name}: there is no image {image!r} in {image_set}, only {known}", 2
+                )
 
 
 _SEEN = ("network", "content", "styles")
@@ -234,6 +236,18 @@ PRESETS = {
         iterations=12,
         small_iterations=8,
         every=4,
+        noises=2,
+    ),
+    "notebook": Config(
+        network="squeezenet1_1",
+        content="photographs/china",
+        styles=("photographs/ihc", "photographs/hubble_deep_field"),
+        studied=0,
+        size=129,
+        small=97,
+        ratios=(1e-4, 1e-2),
+        iterations=100,
+        small_iterations=60,
         noises=2,
     ),
     "laptop": Config(

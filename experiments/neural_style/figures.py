@@ -147,15 +147,15 @@ def figure_losses(result: Result) -> Drawing:
 
     colors = dict(zip([f"adam_{rate:g}" for rate in ADAM_RATES], CURVES[1:4], strict=True))
     for name, curve in result.history.items():
-        found = re.fullmatch(r"(lbfgs|adam_[\d.]+)-.*", name)
-        if found is None:
+        match = re.fullmatch(r"(lbfgs|adam_[\d.]+)-.*", name)
+        if match is None:
             continue
-        label = "L-BFGS" if found[1] == "lbfgs" else f"Adam, step {found[1].removeprefix('adam_')}"
+        label = "L-BFGS" if match[1] == "lbfgs" else f"Adam, step {match[1].removeprefix('adam_')}"
         spent = np.cumsum(
             [np.mean(row["evaluations"]) * _length(curve, i) for i, row in enumerate(curve)]
         )
         total = [np.mean(total_of(row)) for row in curve]
-        right.plot(spent, total, color=colors.get(found[1], DATA), label=label)
+        right.plot(spent, total, color=colors.get(match[1], DATA), label=label)
     right.set(yscale="log", xlabel="evaluations of the gradient", ylabel="total loss")
     right.legend(fontsize=8)
     for axis in (left, right):

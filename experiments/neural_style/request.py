@@ -10,8 +10,8 @@ import tyro
 from experiments.neural_style.config import Config, Kind
 from experiments.neural_style.layers import LAYERS
 from lib.base.errors import UserError
-from lib.run.config import at_least
 from lib.base.words import Folder
+from lib.run.config import at_least
 
 File = Annotated[Path, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE ...", help_behavior_hint="")]

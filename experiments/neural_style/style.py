@@ -79,14 +79,14 @@ def make_task(
     style_layers = network.layers.style if style_layers is None else style_layers
     content_taps, style_taps = taps or (tuple(content_weights), tuple(style_layers))
     features = _compiled(network.features)
-    found = features(network.params, content, content_taps)
+    activations = features(network.params, content, content_taps)
     shares = np.ones(len(styles)) if style_weights is None else np.asarray(style_weights)
     shares = shares / max(shares.sum(), 1e-12)
     alpha = {
         layer: jnp.float32(
             ratio
             * content_weights.get(layer, 0.0)
-            / (positions(found[layer]) if per_position else 1)
+            / (positions(activations[layer]) if per_position else 1)
         )
         for layer in content_taps
     }
@@ -95,9 +95,9 @@ def make_task(
         layer: jnp.asarray(w * shares * (layer in style_layers), jnp.float32)
         for layer in style_taps
     }
-    seen = [features(network.params, style, style_taps) for style in styles]
+    style_activations = [features(network.params, style, style_taps) for style in styles]
     grams = {
-        layer: jnp.stack([gram(f[layer]) / positions(f[layer]) for f in seen])
+        layer: jnp.stack([gram(f[layer]) / positions(f[layer]) for f in style_activations])
         for layer in style_taps
     }
     shrunk = None
@@ -109,7 +109,7 @@ def make_task(
             layer: jnp.stack([_shrink(mask, sizes[layer].shape[:2]) for mask in masks])
             for layer in style_taps
         }
-    return Task(found, alpha, grams, beta, shrunk, jnp.float32(smooth))
+    return Task(activations, alpha, grams, beta, shrunk, jnp.float32(smooth))
 
 
 def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> jax.Array:
@@ -129,10 +129,10 @@ def make_parts(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], Pa
     def parts(image, data):
         params, task = data
         taps = tuple({**task.alpha, **task.beta})
-        found = features(params, image, taps)
+        activations = features(params, image, taps)
 
         def style(layer):
-            f = found[layer].astype(jnp.float32)
+            f = activations[layer].astype(jnp.float32)
             if task.masks is None:
                 own = gram(f) / positions(f)
                 return jax.vmap(lambda target: style_loss(own, target))(task.grams[layer])
@@ -143,7 +143,7 @@ def make_parts(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], Pa
             )(task.grams[layer], task.masks[layer])
 
         return Parts(
-            {layer: content_loss(found[layer], task.content[layer]) for layer in task.alpha},
+            {layer: content_loss(activations[layer], task.content[layer]) for layer in task.alpha},
             {layer: style(layer) for layer in task.beta},
             total_variation(image),
         )
@@ -157,10 +157,10 @@ def make_loss(features: Callable) -> Callable[[jax.Array, tuple[Any, Task]], jax
     parts = make_parts(features)
 
     def loss(image, data):
-        found, (_, task) = parts(image, data), data
-        content = sum(task.alpha[layer] * found.content[layer] for layer in task.alpha)
-        style = sum(jnp.sum(task.beta[layer] * found.style[layer]) for layer in task.beta)
-        return content + style + task.smooth * found.smooth
+        terms, (_, task) = parts(image, data), data
+        content = sum(task.alpha[layer] * terms.content[layer] for layer in task.alpha)
+        style = sum(jnp.sum(task.beta[layer] * terms.style[layer]) for layer in task.beta)
+        return content + style + task.smooth * terms.smooth
 
     return loss
 
@@ -221,12 +221,12 @@ def compiled_parts(features: Callable) -> Callable:
 
 def losses(network: Network, image: jax.Array, task: Task) -> dict[str, float]:
     """The content loss and each layer's style loss of an image, as the task weighs them: a curve's point."""
-    found = jax.device_get(compiled_parts(network.features)(image, (network.params, task)))
+    terms = jax.device_get(compiled_parts(network.features)(image, (network.params, task)))
     weights = jax.device_get((task.alpha, task.beta))
-    content = sum(float(weights[0][layer] * loss) for layer, loss in found.content.items())
+    content = sum(float(weights[0][layer] * loss) for layer, loss in terms.content.items())
     style = {
         f"style_{layer}": float((weights[1][layer] * loss).sum())
-        for layer, loss in found.style.items()
+        for layer, loss in terms.style.items()
     }
     return {"content": content, **style}
 

@@ -173,14 +173,14 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
 
         def save(image, step, before=scale * request.iterations):
             if request.save_every and (before + step) % request.save_every == 0:
-                made = finished(image)
-                write(made, request.out)
+                shown = finished(image)
+                write(shown, request.out)
                 if request.keep_previews:
-                    write(made, request.out.with_stem(f"{request.out.stem}-{before + step:04d}"))
+                    write(shown, request.out.with_stem(f"{request.out.stem}-{before + step:04d}"))
 
         def finished(image):
-            made = to_pixels(network, image)
-            return recolored(made, images.content) if request.original_colors else made
+            pixels = to_pixels(network, image)
+            return recolored(pixels, images.content) if request.original_colors else pixels
 
         watch = Previews(save)
         try:
@@ -261,12 +261,12 @@ def check_layers(network, request: Request) -> None:
         raise UserError(f"{network.name} has {error}", 2) from None
 
 
-def recolored(made: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+def recolored(pixels: np.ndarray, photograph: np.ndarray) -> np.ndarray:
     """Brightness of one, colours of the other: uint8 `[h, w, 3]`."""
     from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
     from lib.ops.resize import resize
 
-    photograph = np.clip(resize(photograph, made.shape[:2]), 0, 255)
-    brightness, colors = (rgb_to_ycbcr(image / np.float32(255)) for image in (made, photograph))
+    photograph = np.clip(resize(photograph, pixels.shape[:2]), 0, 255)
+    brightness, colors = (rgb_to_ycbcr(image / np.float32(255)) for image in (pixels, photograph))
     mixed = ycbcr_to_rgb(np.concatenate([brightness[..., :1], colors[..., 1:]], axis=-1))
     return np.clip(255 * mixed + 0.5, 0, 255).astype(np.uint8)

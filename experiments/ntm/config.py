@@ -222,6 +222,23 @@ PRESETS = {
         ngrams=NGrams(**_SMALL, sequences=80, length=10, context=2),
         priority_sort=PrioritySort(**_SMALL, sequences=80, bits=3, shown=4, sorted=3),
     ),
+    "notebook": Config(
+        tasks=("copy",),
+        models=("lstm", "baseline"),
+        rows=20,
+        width=8,
+        batch=8,
+        validation=80,
+        every=800,
+        chunk=400,
+        copy=Copy(
+            **_networks(Network((64,), 3e-3), Network((64,), 3e-3), Network((64,), 3e-3)),
+            sequences=20_000,
+            bits=4,
+            length=6,
+            tested=(3, 6, 9, 12),
+        ),
+    ),
     "laptop": replace(
         _PAPER,
         tasks=("copy",),

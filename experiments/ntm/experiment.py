@@ -73,14 +73,14 @@ def train_and_test(
 
 def until(history: list[dict], replica: int) -> float:
     """Sequences seen when the learning curve stays below `SOLVED`; infinite if it never does."""
-    seen = np.inf
+    sequences = np.inf
     for row in reversed(history):
         if "validation" not in row:
             continue
         if row["validation"][replica] >= SOLVED:
             break
-        seen = row["sequences"]
-    return float(seen)
+        sequences = row["sequences"]
+    return float(sequences)
 
 
 def compare(task_name: str, config: Config, needs: Mapping[str, Result]) -> Result:

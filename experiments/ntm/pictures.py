@@ -36,12 +36,12 @@ def curves(result: Result, task: str, top: float):
     figure, axis = subplots(width=6, height=3.2)
     for kind in kinds:
         rows = [row for row in result.history[f"{task}-{kind}"] if "validation" in row]
-        seen = [row["sequences"] / 1000 for row in rows]
+        thousands = [row["sequences"] / 1000 for row in rows]
         costs = np.array([row["validation"] for row in rows])
         label, color = MODELS[kind]
-        axis.plot(seen, np.median(costs, axis=1), color=color, lw=2.2, label=label)
+        axis.plot(thousands, np.median(costs, axis=1), color=color, lw=2.2, label=label)
         if costs.shape[1] > 1:
-            axis.plot(seen, costs, color=color, lw=0.7, alpha=0.6)
+            axis.plot(thousands, costs, color=color, lw=0.7, alpha=0.6)
         top = max(top, 1.1 * costs[-1].max())
     axis.set(xlabel="sequences seen, thousands", ylabel="cost a sequence, bits", ylim=(0, top))
     axis.legend(frameon=False)

@@ -8,7 +8,17 @@ from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "check", "sizes_of"]
+__all__ = [
+    "CLAIMS",
+    "COMMANDS",
+    "PARTS",
+    "PRESETS",
+    "SELECTS",
+    "TITLE",
+    "Config",
+    "check",
+    "sizes_of",
+]
 
 TITLE = "Image Super-Resolution Using Deep Convolutional Networks (Dong et al., 2016)"
 
@@ -167,6 +177,27 @@ PRESETS = {
         chunk=30,
         colors=Colors(steps=20, sizes="5-1-3"),
         sparse_coding=SparseCoding(atoms=16, samples=500),
+    ),
+    "notebook": Config(
+        train=("photographs",),
+        test=("photographs[:3]",),
+        scales=(2, 3),
+        sizes="5-3-5",
+        compared=("5-1-5",),
+        widths=(16, 8),
+        initialiser="identity",
+        optimiser="muon",
+        learning_rate=0.02,
+        last_learning_rate=0.02,
+        schedule="cosine",
+        steps=1_000,
+        batch=16,
+        hardest=0.5,
+        augment=True,
+        every=100,
+        chunk=50,
+        colors=Colors(steps=100, sizes="5-1-5"),
+        sparse_coding=SparseCoding(atoms=64, samples=5_000),
     ),
     "laptop": Config(
         train=("photographs",),

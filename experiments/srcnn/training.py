@@ -163,7 +163,7 @@ def with_identity_path(params: Params, others: float = 0.1) -> Params:
     let it pass); the last layer's other weights are multiplied by `others`.
     """
     *_, last = params
-    made = {}
+    initial = {}
     for name, layer in params.items():
         kernel = layer["kernel"]
         size, channels = kernel.shape[0], params[last]["kernel"].shape[3]
@@ -176,8 +176,8 @@ def with_identity_path(params: Params, others: float = 0.1) -> Params:
             kernel = (others * kernel).at[:, :, :channels].set(copies[:, :, :channels])
         else:
             kernel = kernel.at[..., :channels].set(copies)
-        made[name] = {**layer, "kernel": kernel}
-    return made
+        initial[name] = {**layer, "kernel": kernel}
+    return initial
 
 
 def hardest(data: Patches, fraction: float, size: int, margin: int) -> Patches:

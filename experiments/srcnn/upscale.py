@@ -142,13 +142,13 @@ def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
     windows = len(spans(pixels.shape[0], tile, halo)) * len(spans(pixels.shape[1], tile, halo))
     pause = 0.1 if sys.stderr.isatty() else 15.0
     # Silent about what takes less than two seconds.
-    about = {"desc": "upscale", "unit": "window", "delay": 2, "mininterval": pause}
-    with tqdm(total=windows, **about) as bar:
+    bar_options = {"desc": "upscale", "unit": "window", "delay": 2, "mininterval": pause}
+    with tqdm(total=windows, **bar_options) as bar:
 
         def counted(window):
-            made = np.asarray(function(window))
+            enlarged = np.asarray(function(window))
             bar.update()
-            return made
+            return enlarged
 
         return in_tiles(counted, pixels, tile=tile, halo=halo, scale=scale)
 
@@ -200,12 +200,14 @@ def resize_visible(image, shape: tuple[int, int], beyond: int):
     from lib.ops.resize import resize
 
     alpha = image[..., -1:]
-    seen = jnp.concatenate([image[..., :-1] * alpha, alpha], axis=2)
-    near = seen * alpha  # the colour of what can hardly be seen is often arbitrary
+    premultiplied = jnp.concatenate([image[..., :-1] * alpha, alpha], axis=2)
+    near = (
+        premultiplied * alpha
+    )  # the colour of what can hardly be premultiplied is often arbitrary
     for _ in range(beyond):  # each a ring further, and of little weight beside those within
         near += lax.reduce_window(near, 0.0, lax.add, (3, 3, 1), (1, 1, 1), "SAME") / 64
     fill = resize(near[..., :-1] / jnp.maximum(near[..., -1:], 1e-30), shape)
-    large = resize(seen, shape)
+    large = resize(premultiplied, shape)
     color, alpha = large[..., :-1], large[..., -1:]
     lack = jnp.maximum(0.25 - alpha, 0)
     return jnp.concatenate([(color + lack * fill) / (alpha + lack), alpha], axis=2)

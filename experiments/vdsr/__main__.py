@@ -1,4 +1,4 @@
-"""python -m experiments.vdsr [smoke|laptop|paper] [--field value ...]"""
+"""python -m experiments.vdsr [smoke|notebook|laptop|paper] [--field value ...]"""
 
 from lib.run.cli import main
 

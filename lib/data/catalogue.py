@@ -107,7 +107,12 @@ class ImageFiles(Entry):
     @property
     def images(self) -> set[str]:
         """The names of the images, where they are known without loading them."""
-        carried = (file for packages in self.carried.values() for files in packages.values() for file in files)
+        carried = (
+            file
+            for packages in self.carried.values()
+            for files in packages.values()
+            for file in files
+        )
         return {file.rpartition(".")[0] for file in (*carried, *self.served)}
 
     def by_hand(self) -> str:

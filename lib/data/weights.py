@@ -259,8 +259,8 @@ def main(words: list[str]) -> None:
     import tyro
 
     from lib.base.files import flat
-    from lib.data import recognition
     from lib.base.words import Folder, read_options
+    from lib.data import recognition
 
     @dataclasses.dataclass(frozen=True)
     class Request:

@@ -55,7 +55,7 @@ def make_game(name: str, *, sticky: float = 0.0, hide: tuple[str, ...] = ()) -> 
     if unknown:
         raise ValueError(f"{name} has no channel {', '.join(sorted(unknown))}")
     shown = tuple(c for c in CHANNELS[name] if c not in hide)
-    seen = np.array([CHANNELS[name].index(c) for c in shown])
+    shown_channels = np.array([CHANNELS[name].index(c) for c in shown])
     if name == "catch":
         (h, w), actions = catch.SHAPE, catch.ACTIONS
         reset, step, observe = catch.reset, catch.sticky_step(sticky), catch.observe
@@ -82,7 +82,7 @@ def make_game(name: str, *, sticky: float = 0.0, hide: tuple[str, ...] = ()) -> 
         shown,
         reset,
         step,
-        lambda state: observe(state)[..., seen] if hide else observe(state),
+        lambda state: observe(state)[..., shown_channels] if hide else observe(state),
     )
 
 

@@ -51,8 +51,8 @@ def log_likelihoods(
         return jax.lax.map(at, sigmas)
 
     padded = jnp.pad(points, ((0, -n % chunk), (0, 0))).reshape(-1, chunk, d)
-    found = jax.lax.map(of_chunk, padded)  # [chunks, s, chunk]
-    return jnp.moveaxis(found, 1, 0).reshape(len(sigmas), -1)[:, :n]
+    chunks = jax.lax.map(of_chunk, padded)  # [chunks, s, chunk]
+    return jnp.moveaxis(chunks, 1, 0).reshape(len(sigmas), -1)[:, :n]
 
 
 def parzen(
@@ -63,9 +63,9 @@ def parzen(
     Returns scalars: `mean` and `stderr` (nats; the standard error is over test examples) and `sigma`.
     """
     best = log_likelihoods(samples, valid, sigmas).mean(axis=1).argmax()
-    found = log_likelihoods(samples, test, sigmas[best][None])[0]
+    likelihoods = log_likelihoods(samples, test, sigmas[best][None])[0]
     return {
-        "mean": found.mean(),
-        "stderr": found.std() / math.sqrt(len(test)),
+        "mean": likelihoods.mean(),
+        "stderr": likelihoods.std() / math.sqrt(len(test)),
         "sigma": sigmas[best],
     }

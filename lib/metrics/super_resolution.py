@@ -54,7 +54,7 @@ def mean_psnr(upscale: Upscale, pairs: Iterable[Pair]) -> float:
 
 def mean_quality(upscale: Upscale, pairs: Iterable[Pair]) -> dict[str, float]:
     """Mean over images, of one plane each, of every measure in `quality`."""
-    found = [
+    scores = [
         quality(jnp.asarray(upscale(p.bicubic))[:, :, 0], p.truth[:, :, 0], p.scale) for p in pairs
     ]
-    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+    return {name: float(np.mean([f[name] for f in scores])) for name in scores[0]}

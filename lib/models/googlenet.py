@@ -47,11 +47,11 @@ class Inception(nn.Module):
             return nn.relu(Conv(features, (side, side), dtype=self.dtype, name=name)(x))
 
         a, b, c, d, e, f = self.widths
-        found = {"1x1": conv("1x1", 1, a, x), "3x3_reduce": conv("3x3_reduce", 1, b, x)}
-        found["3x3"] = conv("3x3", 3, c, found["3x3_reduce"])
-        found["5x5_reduce"] = conv("5x5_reduce", 1, d, x)
-        found["5x5"] = conv("5x5", 5, e, found["5x5_reduce"])
-        return found | {"pool_proj": conv("pool_proj", 1, f, max_pool(x, 3, 1, pad=1))}
+        outputs = {"1x1": conv("1x1", 1, a, x), "3x3_reduce": conv("3x3_reduce", 1, b, x)}
+        outputs["3x3"] = conv("3x3", 3, c, outputs["3x3_reduce"])
+        outputs["5x5_reduce"] = conv("5x5_reduce", 1, d, x)
+        outputs["5x5"] = conv("5x5", 5, e, outputs["5x5_reduce"])
+        return outputs | {"pool_proj": conv("pool_proj", 1, f, max_pool(x, 3, 1, pad=1))}
 
 
 OUTPUTS = ("1x1", "3x3", "5x5", "pool_proj")

@@ -64,8 +64,10 @@ class NTM(nn.Module):
         xs = jax.tree.map(lambda x: x.swapaxes(0, 1), xs)
         _, ys = scan_dense(step, kernels, weights, carry, xs)
         ys = jax.tree.map(lambda y: y.swapaxes(0, 1), ys)
-        seen = jnp.concatenate([ys["output"], ys["reads"].reshape(*inputs.shape[:2], -1)], axis=2)
-        logits = nn.Dense(self.outputs, kernel_init=glorot, name="output")(seen)
+        hidden_and_reads = jnp.concatenate(
+            [ys["output"], ys["reads"].reshape(*inputs.shape[:2], -1)], axis=2
+        )
+        logits = nn.Dense(self.outputs, kernel_init=glorot, name="output")(hidden_and_reads)
         return (logits, ys) if trace else logits
 
     def _initial_memory(self, batch: int) -> Memory:
@@ -135,8 +137,8 @@ class StackedLSTM(nn.Module):
         """`logits`, or with `trace` also nothing: there is no memory to look at."""
         layers = []
         for units in self.hidden:
-            seen = jnp.concatenate([inputs, *layers[-1:]], axis=2)
-            layers.append(LSTM(units)(seen))
+            layer_input = jnp.concatenate([inputs, *layers[-1:]], axis=2)
+            layers.append(LSTM(units)(layer_input))
         init = nn.initializers.xavier_uniform()
         logits = nn.Dense(self.outputs, kernel_init=init, name="output")(
             jnp.concatenate(layers, axis=2)

@@ -13,14 +13,14 @@ def tapped(layers: Iterable[tuple[str, jax.Array]], taps: tuple[str, ...]) -> di
     Raises:
       ValueError: there is no such layer; the message lists those that there are.
     """
-    found, names = {}, []
+    tapped, names = {}, []
     if not taps:
-        return found
+        return tapped
     for name, activations in layers:
         names.append(name)
         if name in taps:
-            found[name] = activations
-            if len(found) == len(set(taps)):
-                return found
+            tapped[name] = activations
+            if len(tapped) == len(set(taps)):
+                return tapped
     missing = ", ".join(sorted(set(taps) - set(names)))
     raise ValueError(f"no layer {missing}; there are {', '.join(names)}")

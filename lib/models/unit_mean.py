@@ -25,8 +25,8 @@ def mean_activations(
       images: of any sizes.
     """
     over_positions = jax.jit(lambda image: jax.tree.map(lambda x: x.mean((0, 1)), apply(image)))
-    found = [jax.device_get(over_positions(image)) for image in images]
-    return {layer: np.mean([f[layer] for f in found], axis=0) for layer in found[0]}
+    means = [jax.device_get(over_positions(image)) for image in images]
+    return {layer: np.mean([f[layer] for f in means], axis=0) for layer in means[0]}
 
 
 def unit_mean(

@@ -63,11 +63,11 @@ def in_tiles(
     for y in spans(height, tile, halo):
         for x in spans(width, tile, halo):
             window = image[y.start : y.start + tile, x.start : x.start + tile]
-            made = np.asarray(function(window))
+            output = np.asarray(function(window))
             if result is None:
-                shape = (height * scale, width * scale, made.shape[-1])
-                result = np.empty(shape, made.dtype)
-            result[_scaled(y, scale, 0), _scaled(x, scale, 0)] = made[
+                shape = (height * scale, width * scale, output.shape[-1])
+                result = np.empty(shape, output.dtype)
+            result[_scaled(y, scale, 0), _scaled(x, scale, 0)] = output[
                 _scaled(y, scale, y.start), _scaled(x, scale, x.start)
             ]
     return result

@@ -10,9 +10,9 @@ from typing import Any
 
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, flat, read_json, reading, write_json
+from lib.base.words import read_options
 from lib.report.records import Segment, make_record, plain, read_record, segments_of
 from lib.run.folder import different, owner_of
-from lib.base.words import read_options
 from lib.run.paper import PRESETS, Paper
 from lib.run.recorder import check_segment
 from lib.run.result import Result, load_part

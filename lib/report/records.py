@@ -51,8 +51,8 @@ def make_record(
     parts, metrics = {}, {}
     for name in paper.parts:
         if ours := [segment for segment in segments if segment.part == name]:
-            parts[name], found = _merge(ours)
-            metrics |= {metric: {"part": name, **values} for metric, values in found.items()}
+            parts[name], merged = _merge(ours)
+            metrics |= {metric: {"part": name, **values} for metric, values in merged.items()}
     ordered = {"paper": paper.name, "preset": preset, "config": dict(config)}
     ordered["overrides"] = overrides(paper, preset, config)
     ordered["seeds"] = sorted(

@@ -210,16 +210,16 @@ def _headlines(paper: Paper) -> Iterator[tuple[Any, Row | None, str]]:
     """
     records = [record for _, record in sorted(paper.records().items())]
     for claim in (claim for claim in paper.claims if claim.headline):
-        found = [
+        candidates = [
             (row["verdict"] is None, len(r["overrides"]), r["preset"] != "paper", i)
             for i, r in enumerate(records)
             for row in r["claims"]
             if row["id"] == claim.id and row["n"] + (row["ours"] is not None)
         ]
-        if not found:
+        if not candidates:
             yield claim, None, ""
             continue
-        record = records[min(found)[-1]]
+        record = records[min(candidates)[-1]]
         row = next(row for row in record["claims"] if row["id"] == claim.id)
         yield claim, row, setting(record, claim.part, 2)
 
@@ -251,11 +251,11 @@ def _papers(package: str) -> str:
         cells = []
         for preset in ("laptop", "paper"):
             records = [r for r in paper.records().values() if r["preset"] == preset]
-            found = counts([r for r in records if not r["overrides"]])
-            said = f"{found['holds']} of {found.total()}"
-            undecided = f", {found['undecided']} undecided" if found["undecided"] else ""
+            verdicts = counts([r for r in records if not r["overrides"]])
+            said = f"{verdicts['holds']} of {verdicts.total()}"
+            undecided = f", {verdicts['undecided']} undecided" if verdicts["undecided"] else ""
             elsewhere = "only with other settings" if records else "not run"
-            cells.append(f"{preset}: {said + undecided if found else elsewhere}")
+            cells.append(f"{preset}: {said + undecided if verdicts else elsewhere}")
         words: dict[str | None, list[str]] = {verdict: [] for verdict in IN_WORDS}
         for claim, row, _ in _headlines(paper):
             short = claim.headline.partition(":")[0].removeprefix("... and ").removeprefix("... ")
@@ -301,28 +301,28 @@ def render(text: str, package: str, paper: Paper | None = None) -> str:
 
     def fill(match: re.Match) -> str:
         kind, *words = match["what"].split()
-        about = paper
+        subject = paper
         if words and words[0].split("-")[0] not in PRESETS:
             name = words.pop(0)
-            about = next((p for p in all_papers(package) if p.name == name), None)
+            subject = next((p for p in all_papers(package) if p.name == name), None)
         try:
             if kind == "papers":
                 body = _papers(package)
             elif kind in ("speed", "speed-gpu"):
-                body = _speed(about, kind)
+                body = _speed(subject, kind)
             elif kind == "main":
-                body = _main(about)
+                body = _main(subject)
             elif kind == "claims":
-                body = _claims(about, words[0])
+                body = _claims(subject, words[0])
             else:
-                body = _own(about, kind)
+                body = _own(subject, kind)
         except (AttributeError, IndexError, KeyError, ModuleNotFoundError, UserError) as error:
             where = "README.md" if paper is None else f"{paper.name}/README.md"
             raise UserError(
                 f"{where}: the marker {match['what']!r} names nothing ({error})"
             ) from None
-        if about is not None and paper is None:
-            body = body.replace("(results/", f"(experiments/{about.name}/results/")
+        if subject is not None and paper is None:
+            body = body.replace("(results/", f"(experiments/{subject.name}/results/")
         return f"<!-- begin {match['what']} -->\n{body}\n<!-- end -->"
 
     return re.sub(r"<!-- begin (?P<what>.+?) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)

@@ -225,11 +225,11 @@ def _judged(claim: Claim, metrics, preset: str, data) -> dict[str, Any]:
         at_least = claim.baseline.holds_if == "at least"
         if not (value >= claim.baseline.target if at_least else value <= claim.baseline.target):
             return {**shown, "verdict": "undecided", "why": claim.baseline.otherwise}
-    found = verdict(claim, values_of(metric))
-    if found == "undecided":
+    decided = verdict(claim, values_of(metric))
+    if decided == "undecided":
         why = f"{claim.bound()}: the seeds do not decide"
     elif shown["ours"] is None and claim.statistic == "mean":
         why = "not a finite number"
     else:
-        why = claim.failed_because if found == "fails" and claim.failed_because else claim.bound()
-    return {**shown, "verdict": found, "why": why}
+        why = claim.failed_because if decided == "fails" and claim.failed_because else claim.bound()
+    return {**shown, "verdict": decided, "why": why}

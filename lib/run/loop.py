@@ -150,8 +150,8 @@ def train_on_host(
 
 
 def _scores(score: Score, state: PyTree, replicas: int) -> dict[str, list[float]]:
-    found = [score(member(state, i)) for i in range(replicas)]
-    return {name: [float(f[name]) for f in found] for name in found[0]}
+    of_replicas = [score(member(state, i)) for i in range(replicas)]
+    return {name: [float(f[name]) for f in of_replicas] for name in of_replicas[0]}
 
 
 def member(states: PyTree, i: int) -> PyTree:

@@ -18,7 +18,7 @@ from lib.base.words import Folder, read_options
 from lib.run.paper import PRESETS, Paper
 
 USAGE = """{title}
-  python -m {package} [smoke|laptop|paper] [options]
+  python -m {package} [smoke|notebook|laptop|paper] [options]
       run a preset (laptop if none is named)
   python -m {package} figures RUN
       draw the figures of what a run has finished again
@@ -80,6 +80,10 @@ class Options:
             raise ValueError("--resume needs --out, the folder of the run to continue")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise ValueError("--tensorboard needs one more package: pip install tensorboardX")
+        for name in ("data_dir", "weights_dir"):
+            folder = getattr(self, name, None)
+            if folder is not None and not folder.expanduser().is_dir():
+                raise ValueError(f"--{name.replace('_', '-')} {folder}: there is no such folder")
 
 
 @dataclasses.dataclass(frozen=True)

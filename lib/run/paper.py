@@ -13,7 +13,7 @@ from typing import Any
 from lib.base.errors import UserError
 from lib.run.claims import KINDS, Claim
 
-PRESETS = ("smoke", "laptop", "paper")
+PRESETS = ("smoke", "notebook", "laptop", "paper")
 MOST_HEADLINES = 6
 """Rows of the table that a paper's README begins with."""
 

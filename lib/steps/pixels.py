@@ -49,13 +49,13 @@ def pixels(
         updates, opt = tx.update(
             gradient, state.opt, state.image, value=value, grad=gradient, value_fn=objective
         )
-        made = jnp.int32(1)
+        evaluations = jnp.int32(1)
         if searched is not None:
             first = jnp.isinf(optax.tree.get(state.opt, "value"))
-            made = optax.tree.get(opt, "num_linesearch_steps") + first
+            evaluations = optax.tree.get(opt, "num_linesearch_steps") + first
         image = optax.apply_updates(state.image, updates)
-        new = PixelState(image, opt, state.evaluations + made)
-        return new, {"loss": value, "evaluations": made}
+        new = PixelState(image, opt, state.evaluations + evaluations)
+        return new, {"loss": value, "evaluations": evaluations}
 
     return step
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import jax
 
 from lib.base.files import read_json, write_json
-from lib.run.paper import load_paper
 from lib.report.tables import write_readmes
-
+from lib.run.paper import load_paper
 
 MS = {"test_ours": "ours_ms", "test_pytorch": "peer_ms"}
 

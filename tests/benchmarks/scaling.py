@@ -19,10 +19,10 @@ import numpy as np
 
 from experiments.ntm.config import PRESETS
 from experiments.ntm.training import make_learner, make_model
+from lib.base.files import write_json
 from lib.ops.algorithmic import Copy
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
 from lib.run.devices import choose
-from lib.base.files import write_json
 from lib.run.keys import root_keys
 from lib.run.loop import member
 from lib.run.paper import load_paper

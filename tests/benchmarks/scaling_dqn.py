@@ -14,10 +14,10 @@ import jax.numpy as jnp
 
 from experiments.dqn.agent import make_agent
 from experiments.dqn.config import PRESETS, Config, Variant
+from lib.base.files import write_json
 from lib.envs.games import make_game, reset_where
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
 from lib.run.devices import choose
-from lib.base.files import write_json
 from lib.run.keys import many_keys, root_keys
 from lib.run.loop import member
 from lib.run.paper import load_paper

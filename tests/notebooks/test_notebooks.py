@@ -19,14 +19,15 @@ def test_runs_from_top_to_bottom(notebook, smoke, monkeypatch):
     import matplotlib.pyplot as plt
 
     experiment = importlib.import_module(f"experiments.{notebook.stem}.experiment")
+    presets = importlib.import_module(f"experiments.{notebook.stem}.config").PRESETS
     run, (config, _, result) = experiment.run, smoke(notebook.stem)
 
     def once(asked, *arguments, **options):
-        """The smoke run, which other tests have made; any other is run."""
-        whole = asked == config and len(arguments) == 2 and not options
-        return result if whole else run(asked, *arguments, **options)
+        """The parts of the smoke run, which other tests have made; any other is run."""
+        return result if asked == config else run(asked, *arguments, **options)
 
     monkeypatch.setattr(experiment, "run", once)
+    monkeypatch.setitem(presets, "notebook", presets["smoke"])
     exec(compile(code(notebook), notebook.name, "exec"), {"__name__": "__main__"})
     assert plt.get_fignums()
     plt.close("all")
@@ -35,5 +36,6 @@ def test_runs_from_top_to_bottom(notebook, smoke, monkeypatch):
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_imports_its_models_and_keeps_no_output(notebook):
     assert "nn.Module" not in code(notebook)
+    assert 'PRESETS["notebook"]' in code(notebook) and "keep_compiled()" in code(notebook)
     cells = json.loads(notebook.read_text())["cells"]
     assert not any(c.get("outputs") for c in cells)

@@ -1,6 +1,8 @@
 """The toy paper (`papers/toy`), run in this process or in one of its own, and runs compared."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -28,6 +30,20 @@ def run(capsys):
     return run
 
 
+@contextlib.contextmanager
+def signals_heard():
+    """What is begun in here hears Ctrl-C and a terminal's end, though pytest may not (`nohup`, `&`)."""
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGHUP)}
+    try:
+        for number, handler in before.items():
+            if handler == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.fixture
 def spawn(tmp_path):
     """`spawn(*words)`: the command line in a process of its own; `said()`: its stderr so far."""
@@ -36,7 +52,7 @@ def spawn(tmp_path):
     def spawn(*words, command=("-m", "papers.toy"), **variables):
         stderr = tmp_path / f"stderr-{len(started)}"
         paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
-        with stderr.open("w") as file:
+        with stderr.open("w") as file, signals_heard():
             process = subprocess.Popen(
                 [sys.executable, *command, *map(str, words)],
                 stdout=subprocess.DEVNULL,

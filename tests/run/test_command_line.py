@@ -20,7 +20,7 @@ REFUSED = [
     (("smoke", "--tuning.steps", "0"), "--tuning.steps must be at least 1, not 0"),
     (("--preset", "nope"), "name the preset first"),
     (("--preset=nope",), "name the preset first"),
-    (("nope",), "unknown preset 'nope'; there are smoke, laptop, paper"),
+    (("nope",), "unknown preset 'nope'; there are smoke, notebook, laptop, paper"),
     (("smoke", "--learning-rate", "abc"), "--learning-rate: could not convert"),
     (("smoke", "--learning-rate", "nan"), "--learning-rate must be a finite number"),
     (("smoke", "--learning-rate", "inf"), "--learning-rate must be a finite number"),
@@ -144,11 +144,14 @@ def test_a_paper_with_pretrained_networks_is_told_their_folder(run, tmp_path, mo
 
     monkeypatch.setattr(toy_config, "PRETRAINED", ("vgg19",), raising=False)
     monkeypatch.setattr(toy_experiment, "load_data", load_data)
-    words = ("smoke", "--device", "cpu", "--out", tmp_path / "run")
-    ended = run(*words, "--data-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    words, weights = ("smoke", "--device", "cpu", "--out", tmp_path / "run"), tmp_path / "weights"
+    ended = run(*words, "--weights-dir", weights)
+    assert ended.code == 2 and f"--weights-dir {weights}: there is no such folder" in ended.err
+    weights.mkdir()
+    ended = run(*words, "--data-dir", tmp_path, "--weights-dir", weights)
     assert ended.code == 3 and "float32, seed 0, in" in ended.out
     run(*words)
-    assert asked == [(tmp_path, tmp_path / "weights"), (None, None)]
+    assert asked == [(tmp_path, weights), (None, None)]
 
 
 def test_a_paper_may_add_to_the_first_line(run, tmp_path, monkeypatch):
@@ -259,7 +262,7 @@ def test_help_shows_each_field_with_its_words_within_80_columns(run, monkeypatch
     text = " ".join(re.sub("[│╭╮╰╯─]", " ", ended.out).split())
     for words in (
         "A line through points",
-        "python -m papers.toy [smoke|laptop|paper] [options]",
+        "python -m papers.toy [smoke|notebook|laptop|paper] [options]",
         "python -m papers.toy figures RUN",
         "adam Section 1",
         "momentum Table 1; needs adam",

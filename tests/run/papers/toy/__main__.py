@@ -1,4 +1,4 @@
-"""python -m papers.toy [smoke|laptop|paper] [--field value ...]"""
+"""python -m papers.toy [smoke|notebook|laptop|paper] [--field value ...]"""
 
 from lib.run.cli import main
 

@@ -45,7 +45,12 @@ class Config:
 
 COMMANDS = {"double": "double NUMBER\n      print it twice as large"}
 
-PRESETS = {"smoke": Config(), "laptop": Config(steps=60), "paper": Config(steps=80)}
+PRESETS = {
+    "smoke": Config(),
+    "notebook": Config(steps=50),
+    "laptop": Config(steps=60),
+    "paper": Config(steps=80),
+}
 
 PARTS = {
     "adam": Part("Section 1", ("loss_adam",), data=("points",), takes={"paper": "1 s on a H100"}),
