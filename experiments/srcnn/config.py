@@ -180,7 +180,7 @@ PRESETS = {
     ),
     "notebook": Config(
         train=("photographs",),
-        test=("photographs[:3]",),
+        test=("photographs[:2]",),
         scales=(2, 3),
         sizes="5-3-5",
         compared=("5-1-5",),
@@ -190,7 +190,7 @@ PRESETS = {
         learning_rate=0.02,
         last_learning_rate=0.02,
         schedule="cosine",
-        steps=1_000,
+        steps=600,
         batch=16,
         hardest=0.5,
         augment=True,

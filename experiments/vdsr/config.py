@@ -167,7 +167,7 @@ PRESETS = {
     "notebook": Config(
         train=("photographs",),
         analysed=("photographs",),
-        test=("photographs[:3]",),
+        test=("photographs[:2]",),
         depth=5,
         width=16,
         initialiser="zero",
