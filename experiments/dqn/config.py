@@ -243,7 +243,7 @@ PRESETS = {
         **_MINATAR | {"replay": 50_000, "epsilon_steps": 30_000, "most_steps": 1_000},
         env=("breakout",),
         studies=("agent",),
-        steps=100_000,
+        steps=80_000,
         games=4,
         evaluate_every=10_000,
         episodes=10,

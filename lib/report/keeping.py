@@ -150,7 +150,7 @@ def _together(results: Sequence[tuple[list[int], Result]]) -> Result:
     history = {
         name: [
             {key: join(lambda r, n=name, i=i, k=key: r.history[n][i][k]) for key in row}
-            for i, row in enumerate(rows)
+            for i, row in enumerate(rows[: min(len(r.history[name]) for _, r in results)])
         ]
         for name, rows in first.history.items()
     }
