@@ -15,8 +15,11 @@ CACHE = ROOT / ".cache"
 
 # Compiled programs outlive the process: the second run of the suite compiles nothing.
 os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
-# Most of a cold run is LLVM's work on programs that run once, on tiny shapes.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Most of a cold run is compiling programs that run once, on tiny shapes: without LLVM's optimisations and XLA's
+# newer emitters that takes half the time.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

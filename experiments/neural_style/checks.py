@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.neural_style.config import Config
-from experiments.neural_style.style import from_pixels
+from experiments.neural_style.style import compiled, from_pixels
 from lib.models.unit_mean import FLOOR, mean_activations
 from lib.ops.style import content_loss, gram
 from lib.run.result import Result
@@ -23,7 +23,8 @@ def shuffled(config: Config, data) -> Result:
     network = data.network
     image = from_pixels(network, data.content, config.small)
     layer = network.layers.content
-    features = network.features(network.params, image, (layer,))[layer].astype(jnp.float32)
+    features = compiled(network.features)(network.params, image, (layer,))[layer]
+    features = features.astype(jnp.float32)
     rows = features.reshape(-1, features.shape[-1])
     order = np.random.default_rng(0).permutation(len(rows))
     moved = rows[order].reshape(features.shape)
@@ -50,7 +51,8 @@ def normalised(config: Config, data) -> Result:
     fires = before >= floor
     image, last = from_pixels(network, data.content, config.small), network.layers.last
     first, second = (
-        jax.device_get(net.features(net.params, image, (last,))[last]) for net in (plain, network)
+        jax.device_get(compiled(net.features)(net.params, image, (last,))[last])
+        for net in (plain, network)
     )
     changed = np.abs(second - first).max() / np.abs(first).max()
     return Result(

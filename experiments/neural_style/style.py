@@ -78,7 +78,7 @@ def make_task(
     content_weights = {network.layers.content: 1.0} if content_weights is None else content_weights
     style_layers = network.layers.style if style_layers is None else style_layers
     content_taps, style_taps = taps or (tuple(content_weights), tuple(style_layers))
-    features = _compiled(network.features)
+    features = compiled(network.features)
     activations = features(network.params, content, content_taps)
     shares = np.ones(len(styles)) if style_weights is None else np.asarray(style_weights)
     shares = shares / max(shares.sum(), 1e-12)
@@ -118,7 +118,8 @@ def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> jax.Array:
 
 
 @functools.lru_cache
-def _compiled(features: Callable) -> Callable:
+def compiled(features: Callable) -> Callable:
+    """`features(params, image, taps)`, compiled once for each shape and taps."""
     return jax.jit(features, static_argnums=2)
 
 
