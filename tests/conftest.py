@@ -15,10 +15,12 @@ CACHE = ROOT / ".cache"
 
 # Compiled programs outlive the process: the second run of the suite compiles nothing.
 os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
-# Most of a cold run is compiling programs that run once, on tiny shapes: without LLVM's optimisations and XLA's
-# newer emitters that takes half the time.
+# Most of a cold run is compiling programs that run once, on tiny shapes: half the time without LLVM's
+# optimisations and XLA's newer emitters.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 "
+    "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters",
 )
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
