@@ -432,6 +432,11 @@ MULTI30K = Text(
     sizes={"train": 29_000, "validation": 1_014, "test": 1_000},
     languages=("en", "de", "fr", "cs"),
     stems={"train": "train", "validation": "val", "test": "test_2016_flickr"},
+    usual={
+        "train": "08fe55fb1342f6c2",
+        "validation": "db3bdf5955c6f6cf",
+        "test": "8810d1cf7aa5ac6d",
+    },
     hint="Put train.en, .de, .fr, .cs, val.* and test_2016_flickr.* (or .gz; of "
     f"github.com/multi30k/dataset, data/task1/raw) into a folder and {_PASS}",
 )
@@ -443,6 +448,7 @@ EUROPARL_SAMPLE = Text(
     sizes={"train": 10_000},
     languages=("en", "fr"),
     stems={"train": "europarl10k/"},
+    usual={"train": "23ab17afad0c0c31"},
     hint="Put europarl10k (a folder with en and fr, of github.com/moses-smt/"
     f"moses-regression-tests) into a folder and {_PASS}",
 )
@@ -454,6 +460,7 @@ TATOEBA = Text(
     sizes={"train": 142_787},
     languages=("en", "fr"),
     stems={"train": "fra.txt"},
+    usual={"train": "29283e675b9dd415"},
     pairs=True,
     hint="Put fra.txt (142 787 lines; of an fra-eng.zip of manythings.org/anki, whose later "
     f"editions are longer), or the zip, into a folder and {_PASS}",

@@ -36,6 +36,10 @@ class DataNotFound(UserError):
         self.attempts = attempts
 
 
+class Close(Unavailable):
+    """The user's folder does not have it, but holds something that is called almost like it."""
+
+
 def gather(entry: Entry, root: Path, folder: Path | None, say: Say):
     """The dataset from the first place that has it.
 
@@ -61,7 +65,7 @@ def gather(entry: Entry, root: Path, folder: Path | None, say: Say):
             return place, take()
         except Unavailable as reason:
             attempts.append((place, str(reason)))
-            if "something close" in str(reason):
+            if isinstance(reason, Close):
                 say(f"{entry.name}: {place}: {reason}")
     raise DataNotFound(entry, root, attempts)
 
@@ -94,13 +98,12 @@ def from_folder(entry: Entry, folder: Path | None):
             return (readers.text_pairs if entry.pairs else readers.aligned_text)(entry, folder)
         if isinstance(entry, Scenes) and entry.layout:
             return readers.LAYOUTS[entry.layout](entry, folder)
-        raise Unavailable("holds no")
+        raise Unavailable("holds no files that we read")
     except Unavailable as reason:
-        close = folders.close_to(_names(entry), folder)
-        also = f"; something close is there: {', '.join(close)}" if close else ""
-        raise Unavailable(
-            f"{reason}, nor a prepared dataset{also}".replace("no, nor", "no")
-        ) from None
+        why = f"{reason}, nor a prepared dataset"
+        if close := folders.close_to(_names(entry), folder):
+            raise Close(f"{why}; something close is there: {', '.join(close)}") from None
+        raise Unavailable(why) from None
 
 
 def _names(entry: Entry) -> list[str]:
@@ -118,7 +121,7 @@ def _names(entry: Entry) -> list[str]:
 def _idx_files(entry: Labelled, folder: Path) -> Splits:
     """From idx files, gzipped or not, in `folder`, in a folder called like the dataset, or in its raw."""
     if not entry.files:
-        raise Unavailable("holds no")
+        raise Unavailable("holds no files that we read")
     called = [
         p for p in folders.below(folder) if folders.plain(p.name) == folders.plain(entry.name)
     ]

@@ -112,7 +112,7 @@ def prepare(entry: Entry, splits: Mapping, root: Path) -> None:
 
 
 def _write(entry: Entry, splits: Mapping, folder: Path) -> None:
-    info, lengths, digests = None, [], {}
+    info, serializer, lengths, digests = None, None, [], {}
     for split, source in splits.items():
         template = naming.ShardedFileTemplate(
             data_dir=folder, dataset_name=entry.name, split=split, filetype_suffix="array_record"
@@ -122,10 +122,10 @@ def _write(entry: Entry, splits: Mapping, folder: Path) -> None:
         count, size, digests[split] = 0, 0, {}
         try:
             for example in _examples(entry, split, source, digests[split]):
-                info = info or _info(entry, example, folder)
-                serializer = example_serializer.ExampleSerializer(
-                    info.features.get_serialized_info()
-                )
+                if info is None:
+                    info = _info(entry, example, folder)
+                    layout = info.features.get_serialized_info()
+                    serializer = example_serializer.ExampleSerializer(layout)
                 data = serializer.serialize_example(info.features.encode_example(example))
                 writer.write(data)
                 count, size = count + 1, size + len(data)
