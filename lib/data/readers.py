@@ -6,7 +6,7 @@ nothing of the set, and UserError where it finds a part of it, or what is not so
 """
 
 import gzip
-import xml.etree.ElementTree as xml
+import io
 import zipfile
 import zlib
 from pathlib import Path
@@ -143,6 +143,8 @@ def _listed(entry: Scenes, path: Path) -> list[str]:
 
 def _boxes(entry: Scenes, path: Path) -> list[dict]:
     """Boxes as (top, left, bottom, right), in 0..1 of the image."""
+    import xml.etree.ElementTree as xml
+
     try:
         root = xml.parse(path).getroot()
         height, width = (float(root.find(f"size/{side}").text) for side in ("height", "width"))
@@ -186,8 +188,6 @@ LAYOUTS = {"masks": masks, "voc": voc, "captions": captions}
 
 def label_image(data: bytes) -> np.ndarray:
     """A mask's classes, uint8 [H, W]: of a palette's colours the numbers, not the colours."""
-    import io
-
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
