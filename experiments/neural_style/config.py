@@ -39,7 +39,7 @@ SETS = ("photographs", "style_images")
 
 def choose(network: Kind, folder: Path | None) -> str:
     """The network that "auto" means here: VGG-19 if its file is at hand, or else SqueezeNet."""
-    from lib.data.weights import at_hand
+    from lib.pretrained import at_hand
 
     if network != "auto":
         return network

@@ -24,8 +24,8 @@ from experiments.neural_style.style import (
 )
 from lib.base.errors import UserError
 from lib.data import load
-from lib.data.weights import load as load_pretrained
 from lib.ops.resize import resize
+from lib.pretrained import load as load_pretrained
 from lib.run.loop import member
 from lib.run.paper import load_paper
 from lib.run.parts import run_parts

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from experiments.neural_style.layers import LAYERS, Layers
-from lib.data.weights import Pretrained
 from lib.models import squeezenet, vgg
 from lib.models.unit_mean import mean_activations, unit_mean
+from lib.pretrained import Pretrained
 
 Params = Any
 

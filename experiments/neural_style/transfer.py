@@ -42,8 +42,8 @@ def main(words: list[str]) -> None:
     prog = "python -m experiments.neural_style"
     request = read_options(Request, words, prog=prog, description=said)
 
-    from lib.data.pictures import read_picture, storable, write_picture
-    from lib.data.weights import cache
+    from lib.pictures.picture import read_picture, storable, write_picture
+    from lib.pretrained import cache
 
     content = read_picture(request.content, request.max_megapixels)
     styles = [read_picture(path, request.max_megapixels) for path in request.style]
@@ -161,7 +161,7 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
     from experiments.neural_style.experiment import calibration_images
     from experiments.neural_style.network import prepare
     from experiments.neural_style.style import adam, lbfgs, optimise, to_pixels
-    from lib.data.weights import load
+    from lib.pretrained import load
     from lib.run.keys import root_keys
 
     pretrained = load(name, request.weights_dir)

@@ -9,9 +9,9 @@ import numpy as np
 
 from experiments.srcnn.training import upscaler
 from lib.base.errors import UserError
-from lib.data import pretrained
 from lib.data.super_resolution import Pair
 from lib.metrics.super_resolution import mean_quality
+from lib.pretrained import authors
 
 
 class Network(NamedTuple):
@@ -34,7 +34,7 @@ def load_authors(folder: Path) -> list[Network]:
         raise UserError(f"--weights {folder}: holds no 9-5-5(ImageNet)/x3.mat or the like", 2)
     networks = []
     for file in files:
-        sizes, widths, params = pretrained.srcnn(file)
+        sizes, widths, params = authors.srcnn(file)
         upscale = upscaler(sizes, widths)
         networks.append(
             Network(

@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
     prog = "python -m experiments.srcnn upscale"
     request = read_options(Request, words, prog=prog, description=about)
 
-    from lib.data.pictures import read_picture, storable, write_picture
+    from lib.pictures.picture import read_picture, storable, write_picture
 
     scale = request.scale
     picture = read_picture(request.source, request.max_megapixels)
@@ -91,7 +91,7 @@ def load(path: Path | None, scale: int) -> dict:
       UserError: there are none, or they are for another scale or another network.
     """
     from lib.base.weights import load_weights
-    from lib.data import pretrained
+    from lib.pretrained import authors
 
     name = f"weights-x{scale}.safetensors"
     if path is None and not (RESULTS / name).exists():
@@ -102,7 +102,7 @@ def load(path: Path | None, scale: int) -> dict:
         )
     path = RESULTS / name if path is None else path / name if path.is_dir() else path
     if path.suffix == ".mat":
-        return pretrained.srcnn(path)[2]
+        return authors.srcnn(path)[2]
     params, metadata = load_weights(path)
     if metadata.get("paper") != "srcnn":
         raise UserError(f"{path} holds weights of {metadata.get('paper')}, not of srcnn", 2)
@@ -125,7 +125,7 @@ def kernels_of(params: dict) -> list[np.ndarray]:
 
 
 def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
-    """uint8 or uint16 `[H, W, C]` -> `[H scale, W scale, C]`; C as in `lib.data.pictures.Picture`."""
+    """uint8 or uint16 `[H, W, C]` -> `[H scale, W scale, C]`; C as in `lib.pictures.picture.Picture`."""
     from tqdm import tqdm
 
     from lib.ops.tiles import in_tiles, spans

@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.training import Params, make_patches
-from lib.data import pretrained
 from lib.data.super_resolution import Pair, Patches, load_sets, pair
+from lib.pretrained.authors import vdsr
 
 SOURCES = ("train", "analysed", "test", "authors")
 """What parts ask for; each is also a field of `Data`."""
@@ -48,7 +48,7 @@ def load_data(
     wanted = SOURCES if only is None else only
     authors = None
     if "authors" in wanted and config.weights:
-        authors = pretrained.vdsr(Path(config.weights).expanduser())
+        authors = vdsr(Path(config.weights).expanduser())
 
     @functools.cache
     def sets(names, split):

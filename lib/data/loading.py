@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lib.base.errors import UserError
 from lib.data import catalogue, places, store
-from lib.data.catalogue import Entry
+from lib.data.catalogue import Entry, Scenes
 from lib.data.dataset import Dataset, fingerprint, parse_split
 
 
@@ -21,16 +21,16 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
       name: labelled: "mnist", "fashion_mnist" (28x28), "digits" (8x8, needs no network).
         Photographs of different sizes: "photographs" (needs no network), "t91", "bsd200", "set5",
         "set14", "bsd100", "urban100" (of `data_dir` only), "div2k" (4 GB), "style_images" (1 MB).
-      split: "train" or "test" ("validation" of div2k; "content" or "style" of style_images), or
-        a slice of one as TFDS writes it: "train[:50000]", "test[-10%:]". `lib.data.catalogue`
-        lists the splits.
-      data_dir: a folder with a dataset prepared by TFDS; or with the publisher's idx files,
-        gzipped or not, in it or in its subfolder `name`; or with the photographs' own folder or
-        zip (Set5, DIV2K_train_HR.zip), up to two levels below.
+        Text: "multi30k", "europarl_sample", "tatoeba_fra_eng". With masks, boxes, captions: "camvid",
+        "voc2012", "voc2012_masks", "flickr8k". `lib.data.catalogue` lists all, with their splits.
+      split: "train", "test", ..., or a slice of one as TFDS writes it: "train[:50000]", "test[-10%:]".
+      data_dir: a folder with a dataset prepared by TFDS; or with the publisher's files as people and
+        tools lay them out, up to two levels below: idx files, gzipped or not (MNIST/raw);
+        photographs' own folder or zip (Set5, Set5/HR, DIV2K_train_HR.zip); text files; VOCdevkit.
 
     Returns:
-      A `Dataset` with arrays {"image": uint8 [N, H, W], "label": int32 [N]}, or `Images` with
-      arrays image name -> uint8 [H, W, 3] RGB or [H, W] grey, sorted by name.
+      A `Dataset` with arrays {"image": uint8 [N, H, W], "label": int32 [N]}; or `Images` with
+      arrays image name -> uint8 [H, W, 3] RGB or [H, W] grey, sorted by name; `Sentences`; `Examples`.
 
     Raises:
       DataNotFound: no place has it; the message says what was tried and what to do by hand.
@@ -43,6 +43,8 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
         raise UserError(f"--data-dir {folder}: there is no such folder", 2)
 
     root = store.root()
+    if isinstance(entry, Scenes) and folder is not None and store.prepared(entry, folder):
+        root = folder  # perhaps hundreds of GB: read where it is
     whole = store.cached(entry, base, root)
     if whole is None:
         if not store.prepared(entry, root):
@@ -63,16 +65,16 @@ def _prepare(entry: Entry, folder: Path | None, root: Path) -> None:
         if store.prepared(entry, root):  # by the process we waited for
             return
         if folder is not None and store.prepared(entry, folder):
-            _say(f"{entry.name}: copying {store.location(entry, folder)} to {root}")
+            _say(f"{entry.name}: copying {entry.location(folder)} to {root}")
             with store.writing(entry, root):
                 store.adopt(entry, folder, root)
             return
         place, splits = places.gather(entry, root, folder, _say)
         _say(f"{entry.name}: preparing from {place}, once, in {root}")
-        from lib.data import builders
+        from lib.data import prepared
 
         with store.writing(entry, root):
-            builders.prepare(entry, splits, root)
+            prepared.prepare(entry, splits, root)
 
 
 def _say(line: str) -> None:

@@ -5,7 +5,6 @@
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -20,8 +19,9 @@ import numpy as np
 
 from lib.base.errors import UserError
 from lib.base.homes import user_folder
+from lib.data import fetch
 from lib.data.catalogue import Entry
-from lib.data.dataset import Arrays, fingerprint
+from lib.data.dataset import Arrays, fingerprint, packed
 
 
 def root() -> Path:
@@ -29,14 +29,9 @@ def root() -> Path:
     return user_folder("TFDS_DATA_DIR", "tensorflow_datasets")
 
 
-def location(entry: Entry, root: Path) -> Path:
-    """Where TFDS keeps the prepared dataset below `root`."""
-    return root / entry.name / entry.config / entry.version
-
-
 def prepared(entry: Entry, root: Path) -> bool:
     """Whether TFDS has prepared the dataset below `root`; UserError if it needs TensorFlow."""
-    folder = location(entry, root)
+    folder = entry.location(root)
     try:
         # TFDS writes this file last, into a folder that gets its name when complete.
         info = json.loads((folder / "dataset_info.json").read_text())
@@ -44,21 +39,15 @@ def prepared(entry: Entry, root: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except RecursionError:
-        raise damaged(entry, folder, "dataset_info.json is nested too deep") from None
+        raise entry.damaged(root, "dataset_info.json is nested too deep") from None
     except (OSError, ValueError, AttributeError) as error:
-        raise damaged(entry, folder, error) from error
+        raise entry.damaged(root, error) from error
     if form != "array_record":
         raise UserError(
             f"{entry.name}: {folder} was prepared as {form}, which only TensorFlow reads: "
             "move it away, or set TFDS_DATA_DIR to another folder"
         )
     return True
-
-
-def damaged(entry: Entry, folder: Path, why: object) -> UserError:
-    """What to say of a prepared dataset that cannot be used."""
-    why = " ".join(str(why).split())
-    return UserError(f"{entry.name}: {folder} is damaged ({why}): delete it and run again")
 
 
 @contextlib.contextmanager
@@ -68,34 +57,20 @@ def lock(entry: Entry, root: Path, waiting: Callable[[], None]) -> Iterator[None
     Raises:
       UserError: `root` cannot be created or written to.
     """
-    with writing(entry, root):
-        root.mkdir(parents=True, exist_ok=True)
-        file = open(root / f".{entry.name}.lock", "w")
-    with file:  # closing it, or dying, releases the lock
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        with writing(entry, root):
+            stack.enter_context(fetch.alone(root / f".{entry.name}.lock", waiting))
         yield
 
 
-@contextlib.contextmanager
-def writing(entry: Entry, root: Path) -> Iterator[None]:
+def writing(entry: Entry, root: Path):
     """Turns a failure to write below `root` into one line."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or error
-        raise UserError(
-            f"{entry.name}: cannot write to {root}: {why}; "
-            "set TFDS_DATA_DIR to a folder that has room and that you may write to"
-        ) from error
+    return fetch.writing(entry.name, root, "TFDS_DATA_DIR")
 
 
 def cached(entry: Entry, split: str, root: Path) -> Arrays | None:
     """The decoded split, if it was kept and is still what was kept; None otherwise."""
-    for path in (location(entry, root) / "arrays").glob(f"{split}-*.npz"):
+    for path in (entry.location(root) / "arrays").glob(f"{split}-*.npz"):
         try:
             with open(path, "rb") as file, np.load(file) as kept:
                 arrays = dict(kept)
@@ -103,7 +78,7 @@ def cached(entry: Entry, split: str, root: Path) -> Arrays | None:
             continue
         found = fingerprint(arrays)
         if path.stem == f"{split}-{found}" and entry.fingerprints.get(split, found) == found:
-            return arrays
+            return entry.dataset.unpacked(arrays)
     return None
 
 
@@ -119,26 +94,25 @@ def materialise(entry: Entry, split: str, root: Path) -> Arrays:
     if not entry.kept:
         return arrays
     with contextlib.suppress(OSError):
-        _keep(arrays, split, location(entry, root) / "arrays")
+        _keep(arrays, split, entry.location(root) / "arrays")
     return arrays
 
 
 def verified(entry: Entry, split: str, root: Path) -> Arrays:
     """Decodes a split prepared below `root`; raises as `materialise` does."""
-    from lib.data import builders
+    from lib.data import prepared as tfds_files
 
-    folder = location(entry, root)
     try:
-        arrays = builders.read(entry, split, root)
+        arrays = tfds_files.read(entry, split, root)
     except UserError:
         raise
     except Exception as error:  # the readers are C++ and raise whatever they like
-        raise damaged(entry, folder, error) from error
+        raise entry.damaged(root, error) from error
     size, found = entry.dataset.count(arrays), fingerprint(arrays)
     if size != entry.sizes[split]:
-        raise damaged(entry, folder, f"{split} has {size} examples, not {entry.sizes[split]}")
+        raise entry.damaged(root, f"{split} has {size} examples, not {entry.sizes[split]}")
     if found != (expected := entry.fingerprints.get(split, found)):
-        raise damaged(entry, folder, f"{split}'s fingerprint should be {expected}, is {found}")
+        raise entry.damaged(root, f"{split}'s fingerprint should be {expected}, is {found}")
     return arrays
 
 
@@ -163,7 +137,7 @@ def _keep(arrays: Arrays, split: str, folder: Path) -> None:
 def _savez(file: IO[bytes], arrays: Arrays) -> None:
     """`np.savez`, for arrays that may have any name: "file" too."""
     with zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
+        for name, array in packed(arrays).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
@@ -172,9 +146,9 @@ def adopt(entry: Entry, source: Path, root: Path) -> None:
     """Copies a dataset prepared below `source`, once verified, to `root`: all of it or nothing."""
     for split in entry.sizes:
         verified(entry, split, source)
-    target = location(entry, root)
+    target = entry.location(root)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="incomplete.") as folder:
         copy = Path(folder, entry.version)
-        shutil.copytree(location(entry, source), copy, ignore=shutil.ignore_patterns("arrays"))
+        shutil.copytree(entry.location(source), copy, ignore=shutil.ignore_patterns("arrays"))
         copy.rename(target)

@@ -74,7 +74,7 @@ class Paper:
       claims: what the paper states.
       selects: config fields that choose parts and change no number.
       commands: more that its command line does: how `<package>.<name>.main(words)` is used, by name.
-      pretrained: names of the networks (`lib.data.networks`) whose weights it may load; with any, its
+      pretrained: names of the networks (`lib.pretrained.networks`) whose weights it may load; with any, its
         `load_data` is given the folders of data and of weights.
       about: `(config, weights_dir) -> words` for a run's first line, if there is more to say.
       check: raises UserError (code 2) if a config names data that there is not; before JAX starts.

@@ -1,15 +1,13 @@
 """A tiny MNIST of made-up idx files, and a TFDS data directory of each test's own."""
 
 import dataclasses
-import functools
 import hashlib
-import http.server
-import threading
 
 import numpy as np
 import pytest
 
 from lib.data import catalogue, idx
+from tests.publisher import full_disk, served  # noqa: F401
 
 
 @pytest.fixture
@@ -53,21 +51,3 @@ def folder(tmp_path, tiny_files):
     for name, data in tiny_files.items():
         (path / name).write_bytes(data)
     return path
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        del args
-
-
-@pytest.fixture
-def served(tmp_path, monkeypatch):
-    """A folder, and the address at which it is served."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(_Handler, directory=folder)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()

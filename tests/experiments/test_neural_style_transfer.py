@@ -13,8 +13,8 @@ from PIL import Image
 from experiments.neural_style import transfer
 from experiments.neural_style.request import Request, bytes_needed
 from lib.base import memory
-from lib.data.pictures import Picture, Resolution, read_picture, write_picture
 from lib.ops.color import rgb_to_ycbcr
+from lib.pictures.picture import Picture, Resolution, read_picture, write_picture
 from lib.run.cli import main
 
 ROOT = Path(__file__).parent.parent.parent

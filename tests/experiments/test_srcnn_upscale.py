@@ -16,10 +16,10 @@ from PIL import Image
 from experiments.srcnn import upscale
 from lib.base import memory
 from lib.base.weights import save_weights
-from lib.data.pictures import Picture, Resolution, read_picture, write_picture
 from lib.models.super_resolution import SRCNN
 from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lib.ops.resize import resize
+from lib.pictures.picture import Picture, Resolution, read_picture, write_picture
 from lib.run.cli import main
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lib.data import recognition
-from lib.data.networks import GOOGLENET
 from lib.models.googlenet import LEAST_SIDE, OUTPUTS, WIDTHS, GoogLeNet, local_response_norm
+from lib.pretrained import recognition
+from lib.pretrained.networks import GOOGLENET
 
 PARTS = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
 

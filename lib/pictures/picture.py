@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, write_atomically
 from lib.base.memory import free_memory
-from lib.data import png, tiff
-from lib.data.tiff import Refused
+from lib.pictures import png, tiff
+from lib.pictures.tiff import Refused
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 """What is written, by the name's ending; read is whatever Pillow reads."""

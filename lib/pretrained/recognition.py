@@ -1,15 +1,14 @@
 """Whether a pretrained network knows photographs that we know."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from lib.base.errors import UserError
 from lib.data import images, places
 from lib.data.catalogue import PHOTOGRAPHS
-
-if TYPE_CHECKING:
-    from lib.data.weights import Pretrained
+from lib.data.fetch import Unavailable
+from lib.pretrained.finding import Pretrained
 
 # Of scikit-image's photographs, numbered as in ILSVRC 2012: what each shows, whatever a network says.
 SHOWN = {
@@ -37,7 +36,7 @@ class Row(NamedTuple):
         return any(guess in self.shown for guess, _ in self.guesses)
 
 
-def check(pretrained: "Pretrained") -> list[Row]:
+def check(pretrained: Pretrained) -> list[Row]:
     """A row for each photograph of `SHOWN`; none if the file has no classifier.
 
     Shorter side resized to 256 pixels, the square in the middle, as ImageNet's validation is done.
@@ -67,12 +66,12 @@ def check(pretrained: "Pretrained") -> list[Row]:
 def _photographs() -> dict[str, images.File]:
     try:
         splits = places.from_installed(PHOTOGRAPHS)
-    except places.Unavailable as error:
+    except Unavailable as error:
         raise UserError(f"no photographs to check with: {error}") from error
     return {name: file for files in splits.values() for name, file in files.items()}
 
 
-def classifies(pretrained: "Pretrained") -> bool:
+def classifies(pretrained: Pretrained) -> bool:
     """Whether the file has the network's last layer."""
     return list(pretrained.network.layers)[-1] not in pretrained.file.lacks
 

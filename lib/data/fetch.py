@@ -1,16 +1,22 @@
 """Files from the network: asked for within a time limit, verified before they get their name."""
 
+import contextlib
+import fcntl
 import hashlib
-import http.client
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from lib.base.errors import UserError
 
 # Offline, a connection that is never refused takes minutes to give up.
 CONNECT_WITHIN = (2.0, 6.0)  # seconds, the second on a second try
 STALLED_AFTER = 10.0  # seconds without a byte
+LARGE = 100_000_000  # bytes from which a bar shows progress
+
+Say = Callable[[str], None]
 
 
 class Unavailable(Exception):
@@ -40,7 +46,7 @@ def probe(url: str) -> None:
         else:
             break
     if problem:
-        raise Unavailable(f"{folder_of(url)}: {problem}")
+        raise Unavailable(f"{url.rsplit('/', 1)[0]}: {problem}")
 
 
 def _ask(url: str, seconds: float) -> str | None:
@@ -66,51 +72,64 @@ def _ask(url: str, seconds: float) -> str | None:
     return outcome[0] if outcome else None
 
 
-def folder_of(url: str) -> str:
-    """The address without its last part."""
-    return url.rsplit("/", 1)[0]
-
-
-def download(url: str, size: int) -> bytes:
-    """At most `size + 1` bytes of what is at `url`; raises Unavailable."""
-    try:
-        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
-            return response.read(size + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{url}: {_reason(error)}") from error
-
-
-def download_to(path: Path, url: str, checksum: str) -> None:
+def download_to(path: Path, url: str, checksum: str, size: int = 0) -> None:
     """Downloads `url` to `path`, which is there, with the SHA-256 `checksum`, or not at all.
 
     Raises:
       Unavailable: it cannot be had, or is another file.
       OSError: the disk refuses.
     """
-    part, digest = path.with_name(f"{path.name}.part"), hashlib.sha256()
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    get = pooch.HTTPDownloader(timeout=STALLED_AFTER, progressbar=size > LARGE)
+    part = path.with_name(f"{path.name}.part")
     try:
-        with open(part, "wb") as out:
-            for block in _blocks(url):
-                digest.update(block)
-                out.write(block)
-        if problem := differs(digest.hexdigest(), checksum):
+        get(url, str(part), None)
+        if problem := differs(pooch.file_hash(part), checksum):
             raise Unavailable(f"{url}: {problem}")
         part.rename(path)
+    except requests.RequestException as error:  # an OSError, but not the disk's
+        raise Unavailable(f"{url}: {_reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _blocks(url: str) -> Iterator[bytes]:
-    try:
-        with urllib.request.urlopen(url, timeout=STALLED_AFTER) as response:
-            while block := response.read(1 << 20):
-                yield block
-    except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{url}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP status {error.code}"
+    if (response := getattr(error, "response", None)) is not None:
+        return f"HTTP status {response.status_code}"
     reason = getattr(error, "reason", error)
     return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+
+
+@contextlib.contextmanager
+def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Lets one process at a time go on; `waiting` is called if another is at it.
+
+    Raises OSError if the lock `path`, or its folder, cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(path, "w")
+    with lock:  # closing it, or dying, releases the lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def writing(name: str, folder: Path, variable: str) -> Iterator[None]:
+    """Turns a failure to write below `folder`, which `variable` may move, into one line about `name`."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(
+            f"{name}: cannot write to {folder}: {why}; "
+            f"set {variable} to a folder that has room and that you may write to"
+        ) from error

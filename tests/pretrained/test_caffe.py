@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from lib.data import caffe
+from lib.pretrained import caffe
 
 RNG = np.random.default_rng(0)
 INT64, FLOAT, DOUBLE, INT32, STRING = 3, 2, 1, 5, 9  # protobuf's numbers for types

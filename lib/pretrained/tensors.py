@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.errors import UserError
-from lib.data.networks import File, Layout, Network, Shape
+from lib.pretrained.networks import File, Layout, Network, Shape
 
 Params = dict[str, dict]
 
@@ -89,7 +89,7 @@ def _hdf5(path: Path, wanted: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def _caffemodel(path: Path, wanted: Iterable[str]) -> dict[str, np.ndarray]:
-    from lib.data import caffe
+    from lib.pretrained import caffe
 
     layers = caffe.read(path)
     there = {

@@ -9,8 +9,9 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from lib.base.errors import UserError
-from lib.data import pictures, png
-from lib.data.pictures import Picture, Resolution, read_picture, storable, write_picture
+from lib.pictures import picture as pictures
+from lib.pictures import png
+from lib.pictures.picture import Picture, Resolution, read_picture, storable, write_picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

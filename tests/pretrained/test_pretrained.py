@@ -16,13 +16,16 @@ import pytest
 from safetensors.numpy import save_file
 
 from lib.base.errors import UserError
-from lib.data import download, networks, package, recognition, tensors, weights
+from lib.data import fetch, package
 from lib.data.catalogue import Package
-from lib.data.networks import File, Layout, Network
 from lib.models.googlenet import GoogLeNet
 from lib.models.squeezenet import SqueezeNet
 from lib.models.vgg import VGG
-from tests.data.test_caffe import model
+from lib.pretrained import __main__ as command
+from lib.pretrained import finding as weights
+from lib.pretrained import networks, recognition, tensors
+from lib.pretrained.networks import File, Layout, Network
+from tests.pretrained.test_caffe import model
 
 RNG = np.random.default_rng(0)
 LAYERS = {"conv1": (3, 3, 3, 4), "fire/squeeze": (1, 1, 4, 2), "fc": (5, 5, 2, 6)}
@@ -232,7 +235,7 @@ def test_an_unknown_network_is_one_line():
 
 def test_asking_what_is_at_hand_imports_nothing_heavy():
     program = (
-        "from lib.data.weights import at_hand; import sys; at_hand('vgg19');"
+        "from lib.pretrained import at_hand; import sys; at_hand('vgg19');"
         "print({'jax', 'flax', 'h5py', 'safetensors', 'tensorflow_datasets'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
@@ -284,12 +287,12 @@ def tiny(served, arrays, kept, tmp_path, monkeypatch):
 @pytest.fixture
 def offline(monkeypatch):
     def unreachable(*args, **options):
-        raise download.Unavailable("no route")
+        raise fetch.Unavailable("no route")
 
     def no_index(source, started):
         raise package.FetchError("no answer from the package index")
 
-    monkeypatch.setattr(download, "probe", unreachable)
+    monkeypatch.setattr(fetch, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)
 
 
@@ -435,12 +438,7 @@ def test_nothing_found_lists_every_place_and_what_to_do(tiny, folder, kept, offl
         weights.load("tiny", say=quiet)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tiny, kept, monkeypatch):
-    def full(url):
-        yield b"x"
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(download, "_blocks", full)
+def test_a_full_disk_is_one_line_and_leaves_nothing(tiny, kept, full_disk):
     with pytest.raises(
         UserError, match="cannot write to .*: No space left on device; set XDG"
     ) as caught:
@@ -457,15 +455,15 @@ def test_a_cache_that_cannot_be_made_is_one_line(tiny, tmp_path):
 
 def test_two_at_once_download_once(tiny, arrays, kept, monkeypatch):
     begun, go_on, downloads = threading.Event(), threading.Event(), []
-    original = download.download_to
+    original = fetch.download_to
 
-    def slow(path, url, checksum):
+    def slow(path, url, checksum, size):
         downloads.append(url)
         begun.set()
         assert go_on.wait(10)
-        original(path, url, checksum)
+        original(path, url, checksum, size)
 
-    monkeypatch.setattr(download, "download_to", slow)
+    monkeypatch.setattr(fetch, "download_to", slow)
     found, said = [], []
 
     def first():
@@ -489,7 +487,7 @@ def test_two_at_once_download_once(tiny, arrays, kept, monkeypatch):
 
 
 def test_without_a_name_the_manifest_is_listed(capsys):
-    weights.main([])
+    command.main([])
     out = capsys.readouterr().out
     for known in networks.NETWORKS.values():
         assert f"{known.name}: {known.title}\n  licence: {known.licence}" in out
@@ -503,10 +501,10 @@ def test_mistakes_are_one_line_and_code_2(tmp_path):
         (("vgg19", "--weight-dir", "x"), "perhaps you meant --weights-dir"),
         (("vgg19", "--weights-dir", str(tmp_path / "x")), "there is no such folder"),
     ):
-        command = [sys.executable, "-m", "lib.data.weights", *words]
+        command = [sys.executable, "-m", "lib.pretrained", *words]
         ended = subprocess.run(command, capture_output=True, text=True)
         assert ended.returncode == 2 and ended.stdout == ""
-        assert ended.stderr.startswith("weights: ") and said in ended.stderr
+        assert ended.stderr.startswith("pretrained: ") and said in ended.stderr
         assert ended.stderr.count("\n") == 1
 
 
@@ -515,7 +513,7 @@ def test_mistakes_are_one_line_and_code_2(tmp_path):
 
 def test_squeezenet_recognises_photographs(squeezenet, capsys, monkeypatch):
     monkeypatch.setattr(weights, "load", lambda name, folder: squeezenet)
-    weights.main(["squeezenet1_1"])
+    command.main(["squeezenet1_1"])
     out = capsys.readouterr().out
     assert "licence: BSD 2-clause" in out and "parameters: 1,235,496" in out
     assert f"sha256: {squeezenet.file.sha256}" in out
@@ -531,7 +529,7 @@ def test_a_network_that_recognises_nothing_is_said_to(squeezenet, monkeypatch):
     dull = squeezenet._replace(params=squeezenet.params | {"conv10": conv10})
     monkeypatch.setattr(weights, "load", lambda name, folder: dull)
     with pytest.raises(UserError, match="does not recognise coffee, chelsea, rocket") as caught:
-        weights.main(["squeezenet1_1"])
+        command.main(["squeezenet1_1"])
     assert caught.value.code == 1
 
 

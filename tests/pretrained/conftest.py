@@ -1,0 +1,1 @@
+from tests.publisher import full_disk, served  # noqa: F401
