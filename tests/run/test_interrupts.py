@@ -134,9 +134,11 @@ def test_an_interrupt_during_the_evaluation(run, whole, tmp_path, monkeypatch):
         time.sleep(5)
 
     folder = tmp_path / "run"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest's may be ignored
     with monkeypatch.context() as patch:
         patch.setattr("papers.toy.experiment.wait", interrupted)
         ended = run(*TWO_SEEDS, "--out", folder)
+    signal.signal(signal.SIGINT, before)
     assert ended.code == 130 and not (folder / "result.json").exists()
     words = continuation(ended.err)
     assert words[:2] == ["-m", "papers.toy"]

@@ -1,0 +1,74 @@
+"""Convolutions that choose where they look (Dai et al. 2017, arXiv:1703.06211)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import flax.linen as nn
+import jax
+from flax.linen.dtypes import promote_dtype
+
+from lib.nn.conv import conv_general_dilated
+from lib.ops.sampling import deformable_conv
+
+
+class DeformableConv(nn.Module):
+    """A convolution with taps that move with the input: `[n, h, w, c]` -> `[n, h', w', features]`.
+
+    Its own parameters are those of `nn.Conv` (`kernel`, `bias`), so that a trained convolution's fit. A
+    second convolution of the same size, stride and dilation, `offset`, finds where each tap goes; it starts
+    at zero, and the layer as the plain one (section 2.1). `h' = ceil(h / stride)`: "SAME" padding.
+
+    Attributes:
+      groups: parts of the channels with offsets of their own.
+      modulated: each tap also gets a factor from the input (Zhu et al. 2019), here twice the sigmoid of
+        what `modulation` says, which is one at the start (there: the sigmoid, one half).
+
+    Raises:
+      ValueError: a side of the kernel is even, which has no middle.
+    """
+
+    features: int
+    kernel_size: tuple[int, int]
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    modulated: bool = False
+    use_bias: bool = True
+    kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
+    bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        chex.assert_rank(x, 4)
+        kh, kw = self.kernel_size
+        if kh % 2 == 0 or kw % 2 == 0:
+            raise ValueError(f"a kernel's sides are odd, not {kh} x {kw}")
+        padding = (self.dilation * (kh - 1) // 2, self.dilation * (kw - 1) // 2)
+        kernel = self.param("kernel", self.kernel_init, (kh, kw, x.shape[-1], self.features))
+        bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+
+        def branch(name, values):
+            return nn.Conv(
+                self.groups * kh * kw * values,
+                self.kernel_size,
+                strides=self.stride,
+                padding=tuple((pad, pad) for pad in padding),
+                kernel_dilation=self.dilation,
+                kernel_init=nn.initializers.zeros_init(),
+                conv_general_dilated=conv_general_dilated,
+                name=name,
+            )(x)
+
+        y = deformable_conv(
+            x,
+            branch("offset", 2),
+            kernel,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=padding,
+            mask=2 * nn.sigmoid(branch("modulation", 1)) if self.modulated else None,
+        )
+        return y if bias is None else y + bias.reshape(1, 1, 1, -1)
