@@ -57,7 +57,7 @@ def spawn(tmp_path):
                 [sys.executable, *command, *map(str, words)],
                 stdout=subprocess.DEVNULL,
                 stderr=file,
-                env=os.environ | paths | variables,
+                env=os.environ | {"TOY_FIGURES": "none"} | paths | variables,
             )
         process.said = stderr.read_text
         started.append(process)

@@ -201,7 +201,8 @@ def test_a_kept_record_is_rendered(whole, spawn, tmp_path):
     papers = shutil.copytree(HERE / "papers", tmp_path / "papers")
     readme = papers / "toy" / "README.md"
     readme.write_text("<!-- begin claims smoke -->\n<!-- end -->\n")
-    process = spawn("keep", whole, PYTHONPATH=f"{tmp_path}:{HERE.parent.parent}")
+    variables = {"PYTHONPATH": f"{tmp_path}:{HERE.parent.parent}", "TOY_FIGURES": "all"}
+    process = spawn("keep", whole, **variables)
     assert process.wait() == 0, process.said()
     folder = papers / "toy" / "results"
     names = {path.name for path in folder.iterdir()}

@@ -13,7 +13,7 @@ from lib.base.errors import UserError
 from lib.base.homes import user_folder
 from lib.base.streams import printable
 
-ENV = {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+ENV = {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}", "TOY_FIGURES": "none"}
 TOY = (sys.executable, "-m", "papers.toy")
 QUICK = ("smoke", "--only", "points")
 
@@ -90,7 +90,7 @@ def test_a_name_that_is_not_utf_8(tmp_path):
 
 def test_a_reader_that_leaves_ends_no_run(tmp_path):
     run = " ".join([*TOY, "smoke", "--only", "adam", "--out", str(tmp_path / "run")])
-    env = {**os.environ, **ENV}
+    env = {**os.environ, **ENV, "TOY_FIGURES": "all"}
     script = f"({run}; echo code $? >&2) 2>&1 >&3 3>&- | cat >&2"
     done = subprocess.run(
         ["bash", "-c", f"{{ {script}; }} 3>&1 | head -c 1 > /dev/null"],
