@@ -6,7 +6,7 @@ from typing import Literal
 
 from experiments.neural_style.claims import CLAIMS
 from experiments.neural_style.layers import LAYERS
-from lib.base.errors import UserError
+from lib.base.errors import UserError, option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
@@ -132,13 +132,13 @@ def check(config: Config) -> None:
     """Raises UserError if there are no such images."""
     from lib.data.catalogue import find
 
-    for name, of in (("--content", (config.content,)), ("--styles", config.styles)):
-        for image_set, image in (image.split("/") for image in of):
-            if image not in (known := find(image_set).images):
-                known = ", ".join(sorted(known))
-                raise UserError(
-                    f"{name}: there is no image {image!r} in {image_set}, only {known}", 2
-                )
+    for name, images in (("--content", (config.content,)), ("--styles", config.styles)):
+        for image_set, image in (name.split("/") for name in images):
+            known = find(image_set).images
+            with option(name):
+                if image not in known:
+                    listed = ", ".join(sorted(known))
+                    raise UserError(f"there is no image {image!r} in {image_set}, only {listed}", 2)
 
 
 _SEEN = ("network", "content", "styles")

@@ -201,9 +201,7 @@ def resize_visible(image, shape: tuple[int, int], beyond: int):
 
     alpha = image[..., -1:]
     premultiplied = jnp.concatenate([image[..., :-1] * alpha, alpha], axis=2)
-    near = (
-        premultiplied * alpha
-    )  # the colour of what can hardly be premultiplied is often arbitrary
+    near = premultiplied * alpha  # the colour of what can hardly be seen is often arbitrary
     for _ in range(beyond):  # each a ring further, and of little weight beside those within
         near += lax.reduce_window(near, 0.0, lax.add, (3, 3, 1), (1, 1, 1), "SAME") / 64
     fill = resize(near[..., :-1] / jnp.maximum(near[..., -1:], 1e-30), shape)

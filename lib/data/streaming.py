@@ -36,8 +36,7 @@ def batch_of(
     Args:
       prepare: `(example, generator) -> arrays`, of the same shapes for each example.
     """
-    # On the host's processor: the accelerator is at work on other batches.
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.default_device(_host()):
         key = jax.random.key(seed)
         indices = np.asarray(_indices(key, np.int32(step), size=len(dataset), batch=batch))
 
@@ -47,6 +46,14 @@ def batch_of(
 
     examples = list((pool.map if pool else map)(one, range(batch)))
     return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def _host() -> jax.Device | None:
+    """The host's processor, as the accelerator has other batches to do; None where JAX may not use it."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # --device gpu makes that the only platform
+        return None
 
 
 _indices = jax.jit(shuffled_indices, static_argnames=("size", "batch"))

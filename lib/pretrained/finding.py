@@ -92,16 +92,15 @@ def load(name: str, folder: Path | None = None, *, say: Say | None = None) -> Pr
       UserError: no such network or folder, a damaged file in `folder`, a disk that refuses.
     """
     network = networks.find(name)
-    if folder is not None:
-        _given(folder)
+    folder = None if folder is None else _given(folder)
     place, file, path = _find(network, folder, say or _to_stderr)
     return Pretrained(network, tensors.read(network, file, path), file, place)
 
 
 def _given(folder: Path) -> Path:
-    if not folder.is_dir():
+    if not (expanded := folder.expanduser()).is_dir():
         raise UserError(f"--weights-dir {folder}: there is no such folder", 2)
-    return folder
+    return expanded
 
 
 def _to_stderr(line: str) -> None:

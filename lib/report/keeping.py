@@ -161,16 +161,19 @@ def draw(
     paper: Paper, results: Mapping[str, Result], folder: Path, prefix: str = ""
 ) -> Iterator[Path]:
     """Draws every figure that `results`, by part, allow, as `folder/<prefix><name>.png`."""
+    allowed = {}
     for name, figure in paper.module("figures").FIGURES.items():
         there = [results[part] for part in figure.parts if part in results]
         if there and (figure.any_of or len(there) == len(figure.parts)):
-            import matplotlib  # a second that a run without figures does not wait
+            allowed[name] = figure, there
+    if allowed:
+        import matplotlib  # a second that a run without figures does not wait
 
-            matplotlib.use("Agg")
-            from lib.plots.style import save
-
-            drawn = figure.draw(functools.reduce(operator.or_, there))
-            if drawn is not None:
-                path = folder / f"{prefix}{name}.png"
-                save(drawn, path)
-                yield path
+        matplotlib.use("Agg")
+        from lib.plots.style import save
+    for name, (figure, there) in allowed.items():
+        drawn = figure.draw(functools.reduce(operator.or_, there))
+        if drawn is not None:
+            path = folder / f"{prefix}{name}.png"
+            save(drawn, path)
+            yield path

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 
@@ -58,6 +59,17 @@ def test_a_batch_is_a_function_of_seed_and_step(dataset):
     equal(whole, alone)
     other = np.concatenate([b["number"] for b in stream(dataset, range(12), seed=1)])
     assert (other != np.concatenate([b["number"] for b in whole])).mean() > 0.5
+
+
+def test_an_accelerator_may_be_the_only_platform(dataset, monkeypatch):
+    """As after `--device gpu`: then the batches are no others."""
+    usual = stream(dataset, range(3))
+
+    def no_cpu(*, backend):
+        raise RuntimeError(f"Unknown backend {backend}")
+
+    monkeypatch.setattr(jax, "local_devices", no_cpu)
+    equal(stream(dataset, range(3)), usual)
 
 
 def test_resumed_is_uninterrupted(dataset):

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lib.ops.sampling import (
-    bilinear,
-    deformable_conv,
-    effective_dilation,
-    position_sensitive_roi_pool,
-    roi_pool,
-    sampling_points,
-    taps,
+from lib.ops import sampling
+from lib.ops.sampling import effective_dilation, sampling_points, taps
+
+# Eager, each would compile dozens of programs.
+bilinear = jax.jit(sampling.bilinear)
+deformable_conv = jax.jit(
+    sampling.deformable_conv, static_argnames=("stride", "dilation", "padding")
 )
+roi_pool = jax.jit(sampling.roi_pool, static_argnames="bins")
+position_sensitive_roi_pool = jax.jit(sampling.position_sensitive_roi_pool, static_argnames="bins")
 
 RNG = np.random.default_rng(0)
 
@@ -54,7 +55,7 @@ def test_a_value_is_the_equations_sum_inside_at_the_border_and_outside():
 def test_far_outside_is_zero_and_has_no_gradient(far):
     x, points = normal(3, 3, 2), np.float32([[far, 1], [1, far]])
     np.testing.assert_array_equal(bilinear(x, points), np.zeros((2, 2)))
-    slope = jax.grad(lambda p: bilinear(x, p).sum())(points)
+    slope = jax.jit(jax.grad(lambda p, x: bilinear(x, p).sum()))(points, x)
     np.testing.assert_array_equal(slope, np.zeros((2, 2)))
 
 
@@ -230,7 +231,7 @@ def test_a_roi_that_is_empty_or_outside_pools_to_zero():
     x = normal(4, 4, 2)
     rois = np.float32([[1, 1, 0, 0], [20, 20, 4, 4], [-9, -9, 3, 3]])
     np.testing.assert_array_equal(roi_pool(x, rois, 2), np.zeros((3, 2, 2, 2)))
-    slope = jax.grad(lambda r: roi_pool(x, r, 2).sum())(rois)
+    slope = jax.jit(jax.grad(lambda r: roi_pool(x, r, 2).sum()))(rois)
     assert np.isfinite(slope).all()
 
 

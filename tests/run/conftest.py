@@ -1,14 +1,12 @@
 """The toy paper (`papers/toy`), run in this process or in one of its own, and runs compared."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
-from toy_runs import HERE, ROOT, TWO_SEEDS
+from toy_runs import HERE, ROOT, TWO_SEEDS, signals_heard
 
 from lib.run.cli import main
 
@@ -28,20 +26,6 @@ def run(capsys):
         return SimpleNamespace(code=code, out=said.out, err=said.err)
 
     return run
-
-
-@contextlib.contextmanager
-def signals_heard():
-    """What is begun in here hears Ctrl-C and a terminal's end, though pytest may not (`nohup`, `&`)."""
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGHUP)}
-    try:
-        for number, handler in before.items():
-            if handler == signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from toy_runs import TWO_SEEDS, assert_same_run, parts, until
+from toy_runs import TWO_SEEDS, assert_same_run, parts, signals_heard, until
 
 from lib.run import recorder
 from lib.run.signals import WORDS
@@ -134,11 +134,9 @@ def test_an_interrupt_during_the_evaluation(run, whole, tmp_path, monkeypatch):
         time.sleep(5)
 
     folder = tmp_path / "run"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest's may be ignored
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, signals_heard():
         patch.setattr("papers.toy.experiment.wait", interrupted)
         ended = run(*TWO_SEEDS, "--out", folder)
-    signal.signal(signal.SIGINT, before)
     assert ended.code == 130 and not (folder / "result.json").exists()
     words = continuation(ended.err)
     assert words[:2] == ["-m", "papers.toy"]

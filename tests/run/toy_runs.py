@@ -1,6 +1,8 @@
 """Runs of the toy paper (`papers/toy`), looked at and compared."""
 
+import contextlib
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -10,6 +12,20 @@ import orbax.checkpoint as ocp
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TWO_SEEDS = ("smoke", "--seeds", "2", "--checkpoint-seconds", "0")
+
+
+@contextlib.contextmanager
+def signals_heard():
+    """What runs or begins in here hears Ctrl-C and a terminal's end, though pytest may not (`nohup`, `&`)."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in usual if signal.getsignal(number) == signal.SIG_IGN]
+    try:
+        for number in ignored:
+            signal.signal(number, usual[number])
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def until(condition, within=60.0):
