@@ -23,14 +23,18 @@ class Conv(nn.Module):
     """A 2-D convolution: `[n, h, w, c]` -> `[n, h', w', features]`.
 
     The parameters are those of `nn.Conv`: `kernel` `[kh, kw, c, features]`, `bias` `[features]`.
-    `padding` is "VALID", "SAME" (zeros) or "EDGE" (the border's pixels repeated); a stride above 1 goes
-    with "VALID" only.
+    `padding` is "VALID", "SAME" (zeros) or "EDGE" (the border's pixels repeated). With a stride, "SAME" is as
+    many zeros before as after, as kernels with a middle need, whatever the size of the image.
+
+    Attributes:
+      dilation: pixels from one tap to the next; above 1 ("atrous") the stride is 1.
     """
 
     features: int
     kernel_size: tuple[int, int]
     padding: str = "SAME"
     stride: int = 1
+    dilation: int = 1
     use_bias: bool = True
     kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
     bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
@@ -46,13 +50,20 @@ class Conv(nn.Module):
         padding = self.padding
         if padding not in ("VALID", "SAME", "EDGE"):
             raise ValueError(f'padding is "VALID", "SAME" or "EDGE", not {padding!r}')
-        if self.stride > 1 and padding != "VALID":
-            raise ValueError(f'a stride of {self.stride} needs padding="VALID", not {padding!r}')
+        if self.stride > 1 and self.dilation > 1:
+            raise ValueError(
+                f"a stride of {self.stride} and a dilation of {self.dilation}: one of them is 1"
+            )
+        sides = [self.dilation * (k - 1) for k in self.kernel_size]
+        around = ((0, 0), *((side // 2, side - side // 2) for side in sides), (0, 0))
         if padding == "EDGE":
-            around = [((k - 1) // 2, k // 2) for k in self.kernel_size]
-            x, padding = jnp.pad(x, ((0, 0), *around, (0, 0)), mode="edge"), "VALID"
+            x, padding = jnp.pad(x, around, mode="edge"), "VALID"
+        elif padding == "SAME" and (self.stride > 1 or self.dilation > 1):
+            x, padding = jnp.pad(x, around), "VALID"
         if self.stride > 1:
             y = conv_strided(x, kernel, self.stride)
+        elif self.dilation > 1:
+            y = conv_dilated(x, kernel, self.dilation)
         else:
             y = conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=NHWC)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
@@ -129,6 +140,32 @@ def conv_strided(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     kernel = jnp.pad(kernel, around).reshape(blocks_h, stride, blocks_w, stride, c, d)
     kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(blocks_h, blocks_w, -1, d)
     return conv(x, kernel, ((0, 0), (0, 0)))
+
+
+def conv_dilated(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
+    """`x` `[n, h, w, c]` with `kernel` `[kh, kw, c, d]` whose taps are `dilation` pixels apart; no padding.
+
+    On a CPU the taps' pixels become channels, and what is left is one product, with its gradients.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", rhs_dilation=(dilation,) * 2, dimension_numbers=NHWC
+        )
+    kh, kw, c, d = kernel.shape
+    taps = windows(x, (kh, kw), dilation)
+    return taps.reshape(*taps.shape[:3], kh * kw * c) @ kernel.reshape(kh * kw * c, d)
+
+
+def windows(x: jax.Array, kernel_size: tuple[int, int], dilation: int = 1) -> jax.Array:
+    """What each tap of a kernel sees, without padding: `[n, h, w, c]` -> `[n, h', w', kh * kw, c]`."""
+    kh, kw = kernel_size
+    h, w = x.shape[1] - dilation * (kh - 1), x.shape[2] - dilation * (kw - 1)
+    if h < 1 or w < 1:
+        raise ValueError(
+            f"{kh} x {kw} taps {dilation} pixels apart do not fit into {x.shape[1:3]} pixels"
+        )
+    starts = [(dilation * i, dilation * j) for i in range(kh) for j in range(kw)]
+    return jnp.stack([x[:, i : i + h, j : j + w] for i, j in starts], axis=3)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 from flax.linen.dtypes import promote_dtype
 
-from lib.nn.conv import conv_general_dilated
+from lib.nn.conv import Conv
 from lib.ops.sampling import deformable_conv
 
 
@@ -17,7 +17,8 @@ class DeformableConv(nn.Module):
 
     Its own parameters are those of `nn.Conv` (`kernel`, `bias`), so that a trained convolution's fit. A
     second convolution of the same size, stride and dilation, `offset`, finds where each tap goes; it starts
-    at zero, and the layer as the plain one (section 2.1). `h' = ceil(h / stride)`: "SAME" padding.
+    at zero, and the layer as the plain one (section 2.1). `h' = ceil(h / stride)`: "SAME" padding. The
+    offsets, `[n, h', w', groups * kh * kw * 2]`, are sown into the collection "intermediates".
 
     Attributes:
       groups: parts of the channels with offsets of their own.
@@ -25,7 +26,7 @@ class DeformableConv(nn.Module):
         what `modulation` says, which is one at the start (there: the sigmoid, one half).
 
     Raises:
-      ValueError: a side of the kernel is even, which has no middle.
+      ValueError: a side of the kernel is even, which has no middle; a stride goes with a dilation.
     """
 
     features: int
@@ -51,20 +52,20 @@ class DeformableConv(nn.Module):
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
 
         def branch(name, values):
-            return nn.Conv(
+            return Conv(
                 self.groups * kh * kw * values,
                 self.kernel_size,
-                strides=self.stride,
-                padding=tuple((pad, pad) for pad in padding),
-                kernel_dilation=self.dilation,
+                stride=self.stride,
+                dilation=self.dilation,
                 kernel_init=nn.initializers.zeros_init(),
-                conv_general_dilated=conv_general_dilated,
                 name=name,
             )(x)
 
+        offsets = branch("offset", 2)
+        self.sow("intermediates", "offsets", offsets)
         y = deformable_conv(
             x,
-            branch("offset", 2),
+            offsets,
             kernel,
             stride=self.stride,
             dilation=self.dilation,

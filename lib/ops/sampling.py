@@ -8,36 +8,97 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.custom_vjp
 def bilinear(x: jax.Array, points: jax.Array) -> jax.Array:
-    """An image's values at any points (equation 3); what is outside of it is zero.
+    """Images' values at any points (equation 3); what is outside of an image is zero.
 
-    A point less than one pixel outside still gets a share of the border's pixels, and a gradient. One that
-    is not a number gets that as its value.
+    A point less than one pixel outside still gets a share of the border's pixels, and a gradient; farther
+    out both are zero. One that is not a number gets that as its value. No forward mode (`jvp`).
 
     Args:
-      x: `[h, w, c]`.
-      points: `[..., 2]`, rows and columns in pixels, the first pixel's centre at (0, 0).
+      x: `[n, h, w, c]`.
+      points: `[n, ..., 2]`, rows and columns in pixels, the first pixel's centre at (0, 0).
 
     Returns:
-      `[..., c]`.
+      `[n, ..., c]`.
     """
-    chex.assert_rank(x, 3)
+    taken, _, fractions = _neighbours(x, points)
+    return (_shares(fractions)[..., None] * taken).sum(axis=-2)
+
+
+def _forward(x, points):
+    return bilinear(x, points), (x, points)
+
+
+def _backward(saved, g):
+    """Equation 5, and each pixel's shares of what its points got, in one scatter of four pixels a point.
+
+    Written out, the gradients of four gathers would be four scatters, a third of the speed on a CPU.
+    """
+    x, points = saved
+    n, h, w, c = x.shape
+    taken, index, fractions = _neighbours(x, points)
+    slopes = (taken * g[..., None, :]).sum(axis=-1)
+    top_left, top_right, bottom_left, bottom_right = jnp.moveaxis(slopes, -1, 0)
+    down, right = fractions[..., 0], fractions[..., 1]
+    to_points = jnp.stack(
+        [
+            (1 - right) * (bottom_left - top_left) + right * (bottom_right - top_right),
+            (1 - down) * (top_right - top_left) + down * (bottom_right - bottom_left),
+        ],
+        axis=-1,
+    )
+    near = (points > -1) & (points < _sides(x, points))
+    to_points = jnp.where(near.all(axis=-1, keepdims=True), to_points, 0).astype(points.dtype)
+    parts = (_shares(fractions)[..., None] * g[..., None, :]).astype(x.dtype)
+    summed = jnp.zeros((n * (h + 1) * (w + 1), 4 * c), x.dtype)
+    summed = summed.at[index.reshape(-1)].add(parts.reshape(-1, 4 * c), mode="promise_in_bounds")
+    summed = summed.reshape(n, h + 1, w + 1, 4, c)
+    # A pixel was its lower right block's first neighbour, ..., its upper left block's last.
+    to_x = (
+        summed[:, 1:, 1:, 0]
+        + summed[:, 1:, :-1, 1]
+        + summed[:, :-1, 1:, 2]
+        + summed[:, :-1, :-1, 3]
+    )
+    return to_x, to_points
+
+
+bilinear.defvjp(_forward, _backward)
+
+
+def _sides(x: jax.Array, points: jax.Array) -> jax.Array:
+    return jnp.array(x.shape[1:3], points.dtype).reshape((1,) * (points.ndim - 1) + (2,))
+
+
+def _neighbours(x: jax.Array, points: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The four pixels about each point, `[n, ..., 4, c]`, where they lie, and the point's fractions.
+
+    All four are one row of a table of blocks of 2 x 2 pixels, with a frame of zeros: one gather, not four.
+    """
+    chex.assert_rank(x, 4)
     chex.assert_axis_dimension(points, -1, 2)
-    height, width = x.shape[:2]
-    pixels = x.reshape(height * width, -1)
-    # From two pixels outside on nothing changes; an index that overflows would.
-    row = jnp.clip(points[..., 0], -2, height + 1)
-    column = jnp.clip(points[..., 1], -2, width + 1)
-    top, left = jnp.floor(row), jnp.floor(column)
-    value = 0
-    for r in (top, top + 1):
-        for c in (left, left + 1):
-            share = (1 - jnp.abs(row - r)) * (1 - jnp.abs(column - c))
-            inside = (r >= 0) & (r < height) & (c >= 0) & (c < width) | jnp.isnan(share)
-            index = jnp.clip(r, 0, height - 1) * width + jnp.clip(c, 0, width - 1)
-            taken = jnp.take(pixels, jnp.nan_to_num(index).astype(jnp.int32), axis=0)
-            value += jnp.where(inside, share, 0)[..., None] * taken
-    return value
+    chex.assert_equal_shape_prefix([x, points], 1)
+    n, h, w, c = x.shape
+    sides = _sides(x, points)
+    # From one pixel outside on nothing changes; an index that overflows would.
+    inside = jnp.clip(points, -1, sides)
+    first = jnp.clip(jnp.floor(inside), -1, sides - 1)
+    row, column = jnp.moveaxis(jnp.nan_to_num(first).astype(jnp.int32) + 1, -1, 0)
+    image = jnp.arange(n).reshape(n, *(1,) * (row.ndim - 1))
+    index = (image * (h + 1) + row) * (w + 1) + column
+    framed = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    corners = [framed[:, i : i + h + 1, j : j + w + 1] for i in (0, 1) for j in (0, 1)]
+    blocks = jnp.stack(corners, axis=3).reshape(n * (h + 1) * (w + 1), 4 * c)
+    taken = blocks.at[index].get(mode="promise_in_bounds")
+    return taken.reshape(*index.shape, 4, c), index, inside - first
+
+
+def _shares(fractions: jax.Array) -> jax.Array:
+    """g of equation 3: what the four pixels about a point count, `[..., 4]`."""
+    down, right = fractions[..., 0], fractions[..., 1]
+    shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+    return jnp.stack(shares, axis=-1)
 
 
 def taps(kernel_size: tuple[int, int], dilation: int = 1) -> jax.Array:
@@ -108,14 +169,37 @@ def deformable_conv(
     groups = points.shape[3]
     if channels % groups:
         raise ValueError(f"{channels} channels cannot be split into {groups} groups")
-    grouped = x.reshape(*x.shape[:3], groups, -1)
-    of_group = jax.vmap(bilinear, in_axes=(2, 2), out_axes=2)  # [h', w', groups, taps, c / groups]
-    sampled = jax.vmap(of_group)(grouped, points)
-    if mask is not None:
-        sampled *= mask.reshape(*sampled.shape[:-1], 1)
-    sampled = jnp.swapaxes(sampled, 3, 4)  # [n, h', w', taps, groups, c / groups]
+    n, height, width, _ = x.shape
+    # Groups are images of their own.
+    grouped = jnp.moveaxis(x.reshape(n, height, width, groups, -1), 3, 1)
+    of_groups = jnp.moveaxis(points, 3, 1)
+    sampled = bilinear(
+        grouped.reshape(n * groups, height, width, -1), of_groups.reshape(-1, *of_groups.shape[2:])
+    )
+    sampled = jnp.moveaxis(sampled.reshape(*of_groups.shape[:-1], -1), 1, 4)
+    if mask is not None:  # sampled: [n, h', w', taps, groups, c / groups]
+        factors = mask.reshape(*sampled.shape[:3], groups, kh * kw, 1)
+        sampled *= jnp.swapaxes(factors, 3, 4)
     flat = sampled.reshape(*sampled.shape[:3], kh * kw * channels)
     return flat @ kernel.reshape(kh * kw * channels, features)
+
+
+def affine_points(theta: jax.Array, shape: tuple[int, int]) -> jax.Array:
+    """Where an affine transform looks (Jaderberg et al. 2015, equation 1): `[n, 2, 3]` -> `[n, h, w, 2]`.
+
+    Args:
+      theta: maps (x, y, 1) of the result to (x, y) of the image, both in -1..1 from the middle of the first
+        pixel to that of the last.
+      shape: of the result, and of the image.
+
+    Returns:
+      Rows and columns in pixels.
+    """
+    chex.assert_shape(theta, (None, 2, 3))
+    height, width = shape
+    y, x = jnp.meshgrid(jnp.linspace(-1, 1, height), jnp.linspace(-1, 1, width), indexing="ij")
+    points = jnp.einsum("nij,jhw->nhwi", theta, jnp.stack([x, y, jnp.ones_like(x)]))
+    return (points[..., ::-1] + 1) / 2 * jnp.array([height - 1, width - 1])[None, None, None]
 
 
 def effective_dilation(points: jax.Array, kernel_size: tuple[int, int]) -> jax.Array:

@@ -281,8 +281,25 @@ def test_the_layer_with_a_stride_has_flaxs_parameters_and_outputs(window, stride
     close(ours.apply(params, x), theirs.apply(params, x))
 
 
-@pytest.mark.parametrize("padding", ["SAME", "EDGE"])
-def test_a_stride_with_padding_is_refused(padding):
+@pytest.mark.parametrize("stride, dilation", [(2, 1), (1, 2), (1, 3)])
+def test_same_with_a_stride_or_a_dilation_has_as_many_zeros_on_either_side(stride, dilation):
+    (x,) = arrays((2, 9, 8, 3))
+    layer = Conv(5, (3, 3), stride=stride, dilation=dilation)
+    theirs = nn.Conv(
+        5, (3, 3), stride, padding=[(dilation, dilation)] * 2, kernel_dilation=dilation
+    )
+    params = layer.init(jax.random.key(0), x)
+
+    def slopes(net):
+        return jax.grad(lambda p: jnp.sin(net.apply(p, x)).sum())(params)
+
+    close(layer.apply(params, x), theirs.apply(params, x))
+    jax.tree.map(close, jax.jit(slopes, static_argnums=0)(layer), slopes(theirs))
+
+
+def test_a_stride_of_dilated_taps_and_taps_that_do_not_fit_are_refused():
     (x,) = arrays((2, 6, 7, 3))
-    with pytest.raises(ValueError, match="stride of 2 needs"):
-        Conv(5, (4, 4), padding=padding, stride=2).init(jax.random.key(0), x)
+    with pytest.raises(ValueError, match="one of them is 1"):
+        Conv(5, (3, 3), stride=2, dilation=2).init(jax.random.key(0), x)
+    with pytest.raises(ValueError, match="do not fit"):
+        Conv(5, (3, 3), padding="VALID", dilation=4).init(jax.random.key(0), x)

@@ -11,7 +11,14 @@ from lib.ops import sampling
 from lib.ops.sampling import effective_dilation, sampling_points, taps
 
 # Eager, each would compile dozens of programs.
-bilinear = jax.jit(sampling.bilinear)
+
+
+@jax.jit
+def bilinear(x, points):
+    """Of one image."""
+    return sampling.bilinear(x[None], points[None])[0]
+
+
 deformable_conv = jax.jit(
     sampling.deformable_conv, static_argnames=("stride", "dilation", "padding")
 )

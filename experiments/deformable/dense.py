@@ -1,0 +1,288 @@
+"""Naming every pixel: how many layers to deform, what dilation does instead, where the taps go."""
+
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments.deformable.config import Config
+from experiments.deformable.data import Data
+from experiments.deformable.learning import (
+    Learned,
+    Schedule,
+    Task,
+    count,
+    fastest,
+    fresh,
+    learn,
+)
+from experiments.deformable.scenes import CLASSES, SIZES, Scenes
+from lib.data.batches import shuffled_indices
+from lib.metrics.segmentation import confusion, mean_iou
+from lib.models.deformable import LAST, Segmenter, deform
+from lib.ops.sampling import effective_dilation, sampling_points
+from lib.run.keys import purpose
+from lib.run.loop import member
+from lib.run.result import Result
+from lib.run.watch import Watch
+
+AT_ONCE = 50
+"""Scenes in one compiled forward pass."""
+STRIDE = 4
+"""Pixels of the image from one of the segmenter's positions to the next."""
+CAMVID_CLASSES = 11
+
+
+def make_net(config: Config) -> Segmenter:
+    """The plain network: a dilation of 2 in the last three convolutions, as the paper's."""
+    classes = len(CLASSES) if config.dense.dataset == "shapes" else CAMVID_CLASSES
+    return Segmenter(classes, (config.dense.width,) * 6)
+
+
+def inputs(images: jax.Array) -> jax.Array:
+    """uint8 images in -1..1."""
+    return images.astype(jnp.float32) / 127.5 - 1
+
+
+@functools.lru_cache(maxsize=32)
+def _named(net: Segmenter):
+    def named(params, images, classes):
+        logits = net.apply({"params": params}, inputs(images))
+        full = jax.image.resize(logits, (*images.shape[:3], net.classes), "bilinear")
+        return confusion(full.argmax(axis=-1), classes, net.classes)
+
+    return jax.jit(named)
+
+
+def miou(net: Segmenter, params, scenes: Scenes) -> float:
+    """Mean intersection over union at the images' own size, in percent."""
+    total = sum(
+        np.asarray(_named(net)(params, *(a[i : i + AT_ONCE] for a in scenes[:2])))
+        for i in range(0, len(scenes.images), AT_ONCE)
+    )
+    return 100 * float(mean_iou(jnp.asarray(total)))
+
+
+def make_task(config: Config, data: Data) -> Task:
+    """Naming the pixel in the middle of each position; the cross-entropy's mean, as DeepLab's."""
+    batch, train = config.dense.batch, data.scenes["train"]
+
+    def draw(arrays, key, t):
+        images, classes = arrays
+        i = shuffled_indices(purpose(key, "order"), t, size=len(images), batch=batch)
+        return images[i], classes[i, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+
+    def loss(net, params, batch):
+        images, classes = batch
+        logits = net.apply({"params": params}, inputs(images))
+        known = classes < net.classes
+        each = optax.softmax_cross_entropy_with_integer_labels(
+            logits, jnp.where(known, classes, 0).astype(jnp.int32)
+        )
+        return (each * known).sum() / jnp.maximum(known.sum(), 1)
+
+    def score(net, params):
+        return miou(net, params, data.scenes["valid"])
+
+    return Task((jnp.asarray(train.images), jnp.asarray(train.classes)), draw, loss, score)
+
+
+class Arms(NamedTuple):
+    """What several networks reached, as a part's result, and the networks."""
+
+    metrics: dict
+    history: dict
+    ended: dict[str, Learned]
+
+
+def train_arms(
+    nets: Mapping[str, Segmenter], config: Config, keys: jax.Array, data: Data, watch: Watch
+) -> Arms:
+    """Each net from the same weights on the same scenes; mIoU on test scenes."""
+    task = make_task(config, data)
+    schedule = Schedule(config.dense.steps, config.dense.rates, config.every)
+    shape = (1, *data.scenes["train"].images.shape[1:])
+    metrics, history, ended = {}, {}, {}
+    for name, net in nets.items():
+        params = fresh(net, keys, *shape)
+        arm = learn(f"dense-{name}", net, params, task, keys, watch, schedule)
+        metrics[f"miou_{name}"] = [miou(net, p, data.scenes["test"]) for p in arm.params]
+        metrics[f"dense_rate_{name}"] = arm.rates
+        metrics[f"dense_parameters_{name}"] = count(net, *shape)
+        metrics[f"seconds_dense_{name}"] = forward_seconds(net, member(params, 0), data)
+        history |= arm.history
+        ended[name] = arm
+    return Arms(metrics, history, ended)
+
+
+def forward_seconds(net: Segmenter, params, data: Data) -> float:
+    """Of naming the pixels of 50 scenes: the fastest of five."""
+    scenes = data.scenes["test"]
+    arrays = [jnp.asarray(a[:AT_ONCE]) for a in scenes[:2]]
+    return fastest(lambda: _named(net)(params, *arrays))
+
+
+def table_1(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """mIoU by the number of deformable convolutions."""
+    plain = make_net(config)
+    arms = train_arms(
+        {f"deformable_{k}": deform(plain, k) for k in config.dense.deformed},
+        *(config, keys, data, watch),
+    )
+    metrics = arms.metrics
+    for k in config.dense.deformed[1:]:
+        metrics[f"miou_gain_{k}"] = _differences(metrics, f"deformable_{k}", "deformable_0")
+    if {3, 6} <= set(config.dense.deformed):
+        metrics["miou_gain_6_over_3"] = _differences(metrics, "deformable_6", "deformable_3")
+    about = {
+        "paper": "deformable",
+        "dataset": config.dense.dataset,
+        "width": str(config.dense.width),
+    }
+    weights = {
+        name: (
+            jax.tree.map(lambda *x: np.stack(x), *arm.params),
+            about | {"deformed": name.removeprefix("deformable_")},
+        )
+        for name, arm in arms.ended.items()
+        if name in ("deformable_0", f"deformable_{LAST}")
+    }
+    return Result(metrics, arms.history, weights=weights)
+
+
+def table_3(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """mIoU by the dilation of the last three convolutions, beside deformable ones."""
+    plain = make_net(config)
+    arms = train_arms(
+        {f"atrous_{d}": plain.clone(dilation=d) for d in config.dense.dilations},
+        *(config, keys, data, watch),
+    )
+    metrics = arms.metrics
+    deformable = needs["table_1"].metrics[f"miou_deformable_{LAST}"]
+    regular = [needs["table_1"].metrics["miou_deformable_0"]]
+    regular += [metrics[f"miou_atrous_{d}"] for d in config.dense.dilations]
+    best = np.max(regular, axis=0)
+    metrics["miou_best_atrous"] = best.tolist()
+    metrics["miou_gain_of_dilation"] = (best - np.asarray(regular[0])).tolist()
+    metrics["miou_gain_over_atrous"] = (np.asarray(deformable) - best).tolist()
+    return Result(metrics, arms.history)
+
+
+def _differences(metrics: Mapping, one: str, other: str) -> list[float]:
+    pairs = zip(metrics[f"miou_{one}"], metrics[f"miou_{other}"], strict=True)
+    return [a - b for a, b in pairs]
+
+
+# --- Where the taps go --------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=4)
+def _points(net: Segmenter):
+    """`points(params, images)`: where each deformable convolution looks, by its name."""
+
+    def points(params, images):
+        _, kept = net.apply({"params": params}, inputs(images), mutable=["intermediates"])
+        places = {}
+        for name, sown in kept["intermediates"].items():
+            late = int(name.removeprefix("conv")) > len(net.widths) - LAST
+            dilation = net.dilation if late else 1
+            places[name] = sampling_points(
+                sown["offsets"][0], (3, 3), dilation=dilation, padding=(dilation, dilation)
+            )[..., 0, :, :]
+        return places
+
+    return jax.jit(points)
+
+
+def table_2(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """The effective dilation of the last three convolutions by what their middle lies on; Figure 6."""
+    net, test = deform(make_net(config), LAST), data.scenes["test"]
+    stacked = needs["table_1"].weights[f"deformable_{LAST}"][0]
+    middle = slice(STRIDE // 2, None, STRIDE)
+    on = test.sizes[:, middle, middle].reshape(-1)
+    metrics: dict[str, list[float]] = {}
+    for i in range(len(keys)):
+        params = member(stacked, i)
+        parts = [
+            _points(net)(params, test.images[s : s + AT_ONCE])
+            for s in range(0, len(test.images), AT_ONCE)
+        ]
+        for layer in parts[0]:
+            wide = np.concatenate([effective_dilation(p[layer], (3, 3)).reshape(-1) for p in parts])
+            means = {size: float(wide[on == j].mean()) for j, size in enumerate(SIZES)}
+            for size, mean in means.items():
+                metrics.setdefault(f"dilation_{layer}_{size}", []).append(mean)
+            ratio = means["large"] / means["small"]
+            metrics.setdefault(f"dilation_{layer}_ratio", []).append(ratio)
+    return Result(metrics, arrays=figure_6_arrays(net, member(stacked, 0), test))
+
+
+SHOWN = 3
+"""Scenes in Figure 6."""
+
+
+def figure_6_arrays(net: Segmenter, params, test: Scenes) -> dict[str, np.ndarray]:
+    """Scenes, and where a unit on the ground, on a small and on a large object looks.
+
+    `figure_6_images` `[s, h, w, 3]`, `figure_6_units` `[s, 3, 2]` and `figure_6_points` `[s, 3, 729, 2]`, in
+    pixels of the image.
+    """
+    middle = slice(STRIDE // 2, None, STRIDE)
+    coarse = test.sizes[:, middle, middle]
+    wanted = [SIZES.index(size) for size in ("background", "small", "large")]
+    shown = [i for i in range(len(coarse)) if np.isin(wanted, coarse[i]).all()][:SHOWN]
+    units = np.array([[_most_inside(coarse[i] == w) for w in wanted] for i in shown])
+    points = []
+    if shown:
+        places = {k: np.asarray(v) for k, v in _points(net)(params, test.images[shown]).items()}
+        points = [
+            [stacked_points({k: v[s] for k, v in places.items()}, unit) for unit in units[s]]
+            for s in range(len(shown))
+        ]
+    side = test.images.shape[1:3]
+    return {
+        "figure_6_images": test.images[shown],
+        "figure_6_units": in_pixels(units.reshape(-1, len(wanted), 2)),
+        "figure_6_points": in_pixels(np.reshape(points, (-1, len(wanted), 9**LAST, 2))),
+        "figure_6_side": np.asarray(side),
+    }
+
+
+def in_pixels(positions: np.ndarray) -> np.ndarray:
+    """The segmenter's positions as rows and columns of the image: two convolutions of stride 2."""
+    return np.asarray(positions, float) * STRIDE
+
+
+def _most_inside(region: np.ndarray) -> tuple[int, int]:
+    """The position of a region, bool `[h, w]`, that is farthest from what is not of it."""
+    inside = np.argwhere(region)
+    outside = np.argwhere(~np.pad(region, 1)) - 1
+    distance = np.linalg.norm(inside[:, None] - outside[None], axis=-1).min(axis=1)
+    return tuple(inside[distance.argmax()])
+
+
+def stacked_points(places: Mapping[str, np.ndarray], unit: np.ndarray) -> np.ndarray:
+    """Where a unit of the last convolution looks through all of them, `[9^layers, 2]` positions.
+
+    A point that lies between positions, or outside, sees what the nearest one does.
+
+    Args:
+      places: layer -> `[h, w, 9, 2]`; the last layer's name sorts last.
+    """
+    points = np.asarray(unit, float)[None]
+    for layer in sorted(places, reverse=True):
+        height, width = places[layer].shape[:2]
+        nearest = np.clip(np.rint(points), 0, [height - 1, width - 1]).astype(int)
+        own = places[layer][nearest[:, 0], nearest[:, 1]] - nearest[:, None]
+        points = (points[:, None] + own).reshape(-1, 2)
+    return points
