@@ -148,10 +148,10 @@ def check(config: Config) -> None:
 
 PRESETS = {
     "smoke": Config(
-        train_split="train[:200]",
-        valid_split="train[200:250]",
+        train_split="train[:50]",
+        valid_split="train[50:100]",
         test_split="test[:50]",
-        every=2,
+        every=1,
         digits=Digits(
             arms=("plain", "transformer", "deformable_3"),
             widths=(2, 4, 4, 4),
@@ -162,7 +162,7 @@ PRESETS = {
         ),
         dense=Dense(
             train_scenes=8,
-            valid_scenes=4,
+            valid_scenes=10,
             test_scenes=10,
             width=4,
             deformed=(0, 3),
@@ -195,10 +195,11 @@ PRESETS = {
         field=Field(nets=5, units=50),
     ),
     "laptop": Config(
+        every=60,
         digits=Digits(
-            widths=(16, 32, 64, 64), steps=500, tuning_steps=500, batch=64, rates=(1e-3, 3e-3)
+            widths=(16, 32, 64, 64), steps=300, tuning_steps=300, batch=64, rates=(1e-3, 3e-3)
         ),
-        dense=Dense(steps=800),
+        dense=Dense(deformed=(0, 1, 3, 6), dilations=(4, 6), steps=1_200),
     ),
     "paper": Config(
         dense=Dense(dataset="camvid", train_scenes=367, valid_scenes=101, test_scenes=233)

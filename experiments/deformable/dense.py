@@ -1,7 +1,7 @@
 """Naming every pixel: how many layers to deform, what dilation does instead, where the taps go."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -19,6 +19,7 @@ from experiments.deformable.learning import (
     fastest,
     fresh,
     learn,
+    trial_of,
 )
 from experiments.deformable.scenes import CLASSES, SIZES, Scenes
 from lib.data.batches import shuffled_indices
@@ -67,28 +68,37 @@ def miou(net: Segmenter, params, scenes: Scenes) -> float:
     return 100 * float(mean_iou(jnp.asarray(total)))
 
 
-def make_task(config: Config, data: Data) -> Task:
-    """Naming the pixel in the middle of each position; the cross-entropy's mean, as DeepLab's."""
-    batch, train = config.dense.batch, data.scenes["train"]
+@functools.cache
+def make_draw(batch: int) -> Callable:
+    """The t-th minibatch of (images, classes): scenes, and the class in the middle of each position."""
 
-    def draw(arrays, key, t):
-        images, classes = arrays
+    def draw(data, key, t):
+        images, classes = data
         i = shuffled_indices(purpose(key, "order"), t, size=len(images), batch=batch)
         return images[i], classes[i, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
 
-    def loss(net, params, batch):
-        images, classes = batch
-        logits = net.apply({"params": params}, inputs(images))
-        known = classes < net.classes
-        each = optax.softmax_cross_entropy_with_integer_labels(
-            logits, jnp.where(known, classes, 0).astype(jnp.int32)
-        )
-        return (each * known).sum() / jnp.maximum(known.sum(), 1)
+    return draw
+
+
+def cross_entropy(net: Segmenter, params, batch) -> jax.Array:
+    """Mean over the positions that have a class."""
+    images, classes = batch
+    logits = net.apply({"params": params}, inputs(images))
+    known = classes < net.classes
+    labels = jnp.where(known, classes, 0).astype(jnp.int32)
+    each = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return (each * known).sum() / jnp.maximum(known.sum(), 1)
+
+
+def make_task(config: Config, data: Data) -> Task:
+    """Naming pixels, at the network's own positions."""
+    train = data.scenes["train"]
 
     def score(net, params):
         return miou(net, params, data.scenes["valid"])
 
-    return Task((jnp.asarray(train.images), jnp.asarray(train.classes)), draw, loss, score)
+    arrays = jnp.asarray(train.images), jnp.asarray(train.classes)
+    return Task(arrays, make_draw(config.dense.batch), cross_entropy, score)
 
 
 class Arms(NamedTuple):
@@ -104,7 +114,8 @@ def train_arms(
 ) -> Arms:
     """Each net from the same weights on the same scenes; mIoU on test scenes."""
     task = make_task(config, data)
-    schedule = Schedule(config.dense.steps, config.dense.rates, config.every)
+    steps = config.dense.steps
+    schedule = Schedule(steps, config.dense.rates, trial_of(steps), config.every)
     shape = (1, *data.scenes["train"].images.shape[1:])
     metrics, history, ended = {}, {}, {}
     for name, net in nets.items():

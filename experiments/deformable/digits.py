@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import optax
 
 from experiments.deformable.config import Config
 from experiments.deformable.data import Data
-from experiments.deformable.learning import Schedule, Task, count, fastest, fresh, learn
+from experiments.deformable.learning import Schedule, Task, count, fastest, fresh, learn, trial_of
 from lib.data.batches import shuffled_indices
 from lib.models.deformable import DigitClassifier, deform
 from lib.ops.sampling import bilinear
@@ -38,60 +39,56 @@ def make_nets(widths: tuple[int, ...]) -> dict[str, DigitClassifier]:
     }
 
 
-def scaled(images: jax.Array, key: jax.Array) -> jax.Array:
-    """Shrunk along both axes independently by 1 to 2.5, shifted by up to a fifth of the side (Lau 2017).
+class Change(NamedTuple):
+    """How digits are changed: the most of each, drawn evenly.
 
-    uint8 `[n, h, w]` -> float32 `[n, h, w, 1]` in 0..1.
+    Attributes:
+      shrink: along either axis, independently (1: not at all).
+      shift: up, down, left and right, in shares of the side.
+      turn: either way, in radians.
     """
-    shrink_key, shift_key = jax.random.split(key)
-    shrink = jax.random.uniform(shrink_key, (len(images), 2), minval=1.0, maxval=2.5)
-    shift = jax.random.uniform(shift_key, (len(images), 2), minval=-0.2, maxval=0.2)
-    return warp(images, shrink[:, :, None] * jnp.eye(2)[None], shift)
+
+    shrink: float = 1.0
+    shift: float = 0.0
+    turn: float = 0.0
 
 
-def turned(images: jax.Array, key: jax.Array) -> jax.Array:
-    """Turned about the middle by up to 90 degrees either way (the "R" of Jaderberg et al. 2015)."""
-    angle = jax.random.uniform(key, (len(images),), minval=-jnp.pi / 2, maxval=jnp.pi / 2)
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    return warp(images, jnp.stack([cos, -sin, sin, cos], axis=-1).reshape(-1, 2, 2))
+CHANGES = {
+    "plain": Change(),
+    "scaled": Change(shrink=2.5, shift=0.2),
+    "turned": Change(turn=np.pi / 2),
+}
+"""As they are; as in the demonstration (Lau 2017); the "R" of Jaderberg et al. (2015)."""
 
 
-def plain(images: jax.Array, key: jax.Array) -> jax.Array:
-    """As they are."""
-    del key
-    return images[..., None].astype(jnp.float32) / 255
-
-
-def warp(images: jax.Array, matrices: jax.Array, shift: jax.Array | None = None) -> jax.Array:
-    """Images read at `matrix (p - middle - shift) + middle`; `shift` in shares of the sides."""
+@jax.jit
+def changed(images: jax.Array, key: jax.Array, change: Change) -> jax.Array:
+    """uint8 `[n, h, w]` -> float32 `[n, h, w, 1]` in 0..1, each changed in its own way about the middle."""
     n, h, w = images.shape
+    keys = jax.random.split(key, 3)
+    shrink = jax.random.uniform(keys[0], (n, 2), minval=1.0, maxval=change.shrink)
+    shift = change.shift * jax.random.uniform(keys[1], (n, 2), minval=-1.0, maxval=1.0)
+    angle = change.turn * jax.random.uniform(keys[2], (n,), minval=-1.0, maxval=1.0)
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    matrices = jnp.stack([cos, -sin, sin, cos], axis=-1).reshape(n, 2, 2) * shrink[:, None]
     sides = jnp.array([h, w], jnp.float32)
     pixels = jnp.stack(jnp.meshgrid(jnp.arange(h), jnp.arange(w), indexing="ij"), axis=-1)
     middle = ((sides - 1) / 2).reshape(1, 1, 1, 2)
-    centred = pixels[None] - middle
-    if shift is not None:
-        centred = centred - (shift * sides[None])[:, None, None]
-    points = (
-        jnp.einsum("nij,nhwj->nhwi", matrices, jnp.broadcast_to(centred, (n, h, w, 2))) + middle
-    )
+    centred = pixels[None] - middle - (shift * sides[None])[:, None, None]
+    points = jnp.einsum("nij,nhwj->nhwi", matrices, centred) + middle
     return bilinear(images[..., None].astype(jnp.float32) / 255, points)
-
-
-CHANGES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
-    "scaled": scaled,
-    "turned": turned,
-    "plain": plain,
-}
-
-
-@functools.cache
-def _changed(change: str):
-    return jax.jit(CHANGES[change])
 
 
 def held_out(change: str, images: np.ndarray) -> jax.Array:
     """Validation or test images, changed: the same for every arm, seed and run."""
-    return _changed(change)(jnp.asarray(images), purpose(jax.random.key(0), f"held out {change}"))
+    key = purpose(jax.random.key(0), f"held out {change}")
+    parts = [images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE)]
+    return jnp.concatenate(
+        [
+            changed(jnp.asarray(part), jax.random.fold_in(key, i), CHANGES[change])
+            for i, part in enumerate(parts)
+        ]
+    )
 
 
 @functools.lru_cache(maxsize=32)
@@ -122,28 +119,35 @@ def accuracy(net, params, statistics, images: jax.Array, labels: np.ndarray) -> 
     return 100 * right / len(images)
 
 
-def make_task(config: Config, data: Data, change: str) -> Task:
-    """Naming digits that `change` has changed, anew at every update."""
-    batch = config.digits.batch
-    valid = held_out(change, data.valid)
-    known = statistics_of(data, change)
+@functools.cache
+def make_draw(batch: int) -> Callable:
+    """The t-th minibatch of (images, labels, change): digits changed anew every time."""
 
-    def draw(arrays, key, t):
-        images, labels = arrays
+    def draw(data, key, t):
+        images, labels, change = data
         order, how = (purpose(key, what) for what in ("order", "change"))
         i = shuffled_indices(order, t, size=len(images), batch=batch)
-        return CHANGES[change](images[i], jax.random.fold_in(how, t)), labels[i]
+        return changed(images[i], jax.random.fold_in(how, t), change), labels[i]
 
-    def loss(net, params, batch):
-        x, labels = batch
-        logits, _ = net.apply({"params": params}, x, train=True, mutable=["batch_stats"])
-        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    return draw
+
+
+def cross_entropy(net: DigitClassifier, params, batch) -> jax.Array:
+    """Mean over a minibatch, normalised by its own statistics."""
+    x, labels = batch
+    logits, _ = net.apply({"params": params}, x, train=True, mutable=["batch_stats"])
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+def make_task(config: Config, data: Data, change: str) -> Task:
+    """Naming changed digits."""
+    valid, known = held_out(change, data.valid), statistics_of(data, change)
 
     def score(net, params):
         return accuracy(net, params, known(net, params), valid, data.valid_labels)
 
-    arrays = jnp.asarray(data.train), jnp.asarray(data.train_labels)
-    return Task(arrays, draw, loss, score)
+    arrays = jnp.asarray(data.train), jnp.asarray(data.train_labels), CHANGES[change]
+    return Task(arrays, make_draw(config.digits.batch), cross_entropy, score)
 
 
 def statistics_of(data: Data, change: str) -> Callable:
@@ -153,7 +157,7 @@ def statistics_of(data: Data, change: str) -> Callable:
 
 
 def schedule(config: Config, steps: int) -> Schedule:
-    return Schedule(steps, config.digits.rates, config.every)
+    return Schedule(steps, config.digits.rates, trial_of(steps), config.every)
 
 
 def compare(
@@ -173,7 +177,7 @@ def compare(
         metrics[f"{change}_{arm}"] = reached
         metrics[f"{change}_rate_{arm}"] = ended.rates
         metrics[f"{change}_parameters_{arm}"] = count(net, *SHAPE)
-        metrics[f"seconds_{change}_{arm}"] = forward_seconds(net, params, task)
+        metrics[f"seconds_{change}_{arm}"] = forward_seconds(net, params, test)
         history |= ended.history
     metrics |= comparisons(change, metrics)
     arrays = {f"{change}_shown": np.asarray(test[:12, :, :, 0])}
@@ -209,10 +213,9 @@ def _differences(metrics: Mapping, one: str, other: str) -> list[float]:
     return [a - b for a, b in zip(metrics[one], metrics[other], strict=True)]
 
 
-def forward_seconds(net: DigitClassifier, params, task: Task) -> float:
-    """Of classifying 1 000 digits: the fastest of five."""
-    images = CHANGES["plain"](task.data[0][:AT_ONCE], None)
-    params = member(params, 0)
+def forward_seconds(net: DigitClassifier, params, images: jax.Array) -> float:
+    """Of classifying up to 1 000 digits: the fastest of five."""
+    params, images = member(params, 0), images[:AT_ONCE]
     statistics = _statistics(net)(params, images)
     return fastest(lambda: _classes(net)(params, statistics, images))
 

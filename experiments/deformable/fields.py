@@ -12,7 +12,7 @@ from experiments.deformable.data import Data
 from experiments.deformable.dense import STRIDE, inputs, make_net
 from experiments.deformable.scenes import SIZES, Scenes
 from lib.models.deformable import LAST, Segmenter, deform
-from lib.nn.conv import conv_general_dilated
+from lib.nn.conv import conv
 from lib.run.keys import purpose
 from lib.run.loop import member
 from lib.run.result import Result
@@ -28,23 +28,25 @@ def effective_radius(gradient: np.ndarray) -> float:
     return float(np.sqrt((gradient >= SHARE * gradient.max()).sum()))
 
 
-@functools.partial(jax.jit, static_argnames=("depth", "rectified"))
-def random_stack(key: jax.Array, *, depth: int, rectified: bool) -> jax.Array:
-    """|d y_middle / d x|, `[s, s]`, of `depth` random 3 x 3 convolutions without padding, s = 2 depth + 1."""
+@functools.partial(jax.jit, static_argnames="depth")
+def random_stack(key: jax.Array, rectified: jax.Array | bool, *, depth: int) -> jax.Array:
+    """|d y_middle / d x|, `[s, s]`, of `depth` random 3 x 3 convolutions, s = 2 depth + 1.
+
+    The middle sees the whole image and nothing beyond it, whatever the padding.
+    """
     side = 2 * depth + 1
-    x_key, *keys = jax.random.split(key, depth + 1)
+    x_key, kernel_key = jax.random.split(key)
     x = jax.random.normal(x_key, (1, side, side, CHANNELS))
-    scale = (2.0 if rectified else 1.0) / (9 * CHANNELS)
-    kernels = [scale**0.5 * jax.random.normal(k, (3, 3, CHANNELS, CHANNELS)) for k in keys]
+    scale = jnp.where(rectified, 2.0, 1.0) / (9 * CHANNELS)
+    kernels = jnp.sqrt(scale) * jax.random.normal(kernel_key, (depth, 3, 3, CHANNELS, CHANNELS))
+
+    def layer(x, numbered):
+        i, kernel = numbered
+        x = jnp.where(rectified & (i > 0), jax.nn.relu(x), x)
+        return conv(x, kernel, ((1, 1), (1, 1))), None
 
     def middle(x):
-        for i, kernel in enumerate(kernels):
-            x = conv_general_dilated(
-                x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-            if rectified and i < depth - 1:
-                x = jax.nn.relu(x)
-        return x.sum()
+        return jax.lax.scan(layer, x, (jnp.arange(depth), kernels))[0][0, depth, depth].sum()
 
     return jnp.abs(jax.grad(middle)(x)[0]).sum(axis=-1)
 
@@ -60,7 +62,7 @@ def receptive_field(
             radii = []
             for depth in field.depths:
                 of_depth = jax.random.split(purpose(key, f"field {depth}"), field.nets)
-                mean = sum(random_stack(k, depth=depth, rectified=rectified) for k in of_depth)
+                mean = sum(random_stack(k, rectified, depth=depth) for k in of_depth)
                 radii.append(effective_radius(np.asarray(mean)))
             slopes.append(float(np.polyfit(np.log(field.depths), np.log(radii), 1)[0]))
             if i == 0:

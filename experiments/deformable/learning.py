@@ -1,5 +1,6 @@
 """How every arm of every comparison learns: the same images, updates and learning rates to choose from."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ Params = Any
 
 
 class Task(NamedTuple):
-    """What is learned; functions of data that all arms share.
+    """What is learned. Tasks that differ in `data` alone share their functions, and each net's program.
 
     Attributes:
       data: arrays on the device.
@@ -33,11 +34,24 @@ class Task(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """How long, at which of several learning rates, and how many updates a compiled call makes."""
+    """How an arm is trained.
+
+    Attributes:
+      steps: updates.
+      rates: learning rates that are tried.
+      trial: updates after which the best of them goes on.
+      every: updates in one compiled call.
+    """
 
     steps: int
     rates: Sequence[float]
+    trial: int
     every: int
+
+
+def trial_of(steps: int) -> int:
+    """A fifth of the updates shows which learning rate is the best."""
+    return -(-steps // 5)
 
 
 class Learned(NamedTuple):
@@ -65,7 +79,7 @@ def learn(
     schedule: Schedule,
     learns: Callable[[str], bool] | None = None,
 ) -> Learned:
-    """Trains an arm by Adam once for each learning rate; keeps what scores best, seed by seed.
+    """Trains an arm by Adam at each learning rate for a while; what scores best goes on, seed by seed.
 
     The rate falls to a tenth for the last third of the updates (section 4.1).
 
@@ -73,55 +87,69 @@ def learn(
       params: where to start, stacked over seeds.
       learns: whether a parameter, by its path ("conv2/offset/kernel"), is trained; all if None.
     """
+    step = make_step(net, task.draw, task.loss)
+    moves = _by_path(learns or (lambda path: True), params)
+    late = jnp.int32(2 * schedule.steps // 3)
 
-    def optimiser(rate):
-        if learns is None:
-            return optax.adam(rate)
-        rules = {True: optax.adam(rate), False: optax.set_to_zero()}
-        return optax.multi_transform(rules, lambda params: _by_path(learns, params))
+    def trained(name, states, begin, end):
+        inputs = task.data, late, moves, jnp.int32(begin)
+        settings = {"steps": end - begin, "every": schedule.every, "watch": watch, "conv": True}
+        return train(name, states, step, keys, inputs, **settings)
 
-    def loss(params, batch, key):
+    streams = jax.vmap(lambda key: jax.random.key_data(purpose(key, "batches")))(keys)
+    fresh_learner = jax.vmap(lambda p: init_state(p, optax.adam(0.0)))(params)
+    history, tried = {}, []
+    for rate in schedule.rates:
+        states = {"learner": fresh_learner, "stream": streams, "rate": jnp.full(len(keys), rate)}
+        ended = trained(f"{name}-{rate:g}", states, 0, schedule.trial)
+        history[f"{name}-{rate:g}"] = ended.history
+        tried.append(ended.state)
+    best = []
+    for i in range(len(keys)):
+        of_seed = [member(states, i) for states in tried]
+        best.append(max(of_seed, key=lambda state: task.score(net, state["learner"].params)))
+    chosen = jax.tree.map(lambda *leaves: jnp.stack(leaves), *best)
+    ended = trained(name, chosen, schedule.trial, schedule.steps)
+    history[name] = ended.history
+    params = [member(ended.state["learner"].params, i) for i in range(len(keys))]
+    return Learned(params, [float(rate) for rate in chosen["rate"]], history)
+
+
+@functools.lru_cache(maxsize=64)
+def make_step(net: Any, draw: Callable, loss: Callable) -> Callable:
+    """The step of `train`, made once; its data: a task's, when the rate falls, what moves, updates before."""
+
+    def of_batch(params, batch, key):
         del key
-        return task.loss(net, params, batch), {}
+        return loss(net, params, batch), {}
 
     def step(state, inputs, key, t):
         del key  # this training's own; the batches are those of every other
-        data, rate = inputs
+        data, late, moves, before = inputs
+        t += before
         stream = jax.random.wrap_key_data(state["stream"])
-        batch = task.draw(data, jax.random.fold_in(stream, t), t)
-        # The rate is an argument, so that one program serves all of them.
-        falling = jnp.where(t < 2 * schedule.steps // 3, rate, 0.1 * rate)
-        learner, metrics = supervised(loss, optimiser(falling))(state["learner"], batch, None)
+        tx = optax.adam(jnp.where(t < late, 1.0, 0.1) * state["rate"])
+        learner, metrics = supervised(of_batch, _masked(tx, moves))(
+            state["learner"], draw(data, stream, t), None
+        )
         return {**state, "learner": learner}, metrics
 
-    start = {
-        "learner": jax.vmap(lambda p: init_state(p, optimiser(0.0)))(params),
-        "stream": jax.vmap(lambda key: jax.random.key_data(purpose(key, "batches")))(keys),
-    }
-    settings = {"steps": schedule.steps, "every": min(schedule.every, schedule.steps)}
-    ends = {
-        rate: train(
-            f"{name}-{rate:g}",
-            *(start, step, keys, (task.data, jnp.float32(rate))),
-            watch=watch,
-            conv=True,
-            **settings,
-        )
-        for rate in schedule.rates
-    }
-    chosen, best = [], []
-    for i in range(len(keys)):
-        of_seed = {rate: member(end.state["learner"].params, i) for rate, end in ends.items()}
-        rate = max(of_seed, key=lambda rate: task.score(net, of_seed[rate]))
-        chosen.append(of_seed[rate])
-        best.append(rate)
-    history = {f"{name}-{rate:g}": end.history for rate, end in ends.items()}
-    return Learned(chosen, best, history)
+    return step
+
+
+def _masked(tx: optax.GradientTransformation, moves: Params) -> optax.GradientTransformation:
+    """`tx`, whose updates count only where `moves` is one."""
+
+    def update(gradients, state, params=None):
+        updates, state = tx.update(gradients, state, params)
+        return jax.tree.map(jnp.multiply, updates, moves), state
+
+    return optax.GradientTransformation(tx.init, update)
 
 
 def _by_path(learns: Callable[[str], bool], params: Params) -> Params:
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: learns("/".join(key.key for key in path)), params
+        lambda path, _: jnp.float32(learns("/".join(key.key for key in path))), params
     )
 
 

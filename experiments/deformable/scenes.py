@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-CLASSES = ("background", "disc", "square", "triangle", "cross")
+CLASSES = ("background", "disc", "triangle", "cross")
 SIDE = 64
 """Of a scene, in pixels."""
-SMALLEST, LARGEST, MOST = 8, 44, 4
+SMALLEST, LARGEST, MOST = 10, 44, 4
 """Widths of shapes, drawn evenly in their logarithm, and the most shapes in a scene."""
-SMALL, LARGE = 14, 26
+SMALL, LARGE = 16, 27
 """Widths below and above which a shape is small, or large: a third of them each."""
 SIZES = ("background", "small", "medium", "large")
 
@@ -83,8 +83,6 @@ def _shape(name: str, width: float, centre: np.ndarray, rng: np.random.Generator
     half = width / 2
     if name == "disc":
         return u**2 + v**2 <= half**2
-    if name == "square":
-        return np.maximum(abs(u), abs(v)) <= half / np.sqrt(2)
     if name == "cross":
         return (np.maximum(abs(u), abs(v)) <= half) & (np.minimum(abs(u), abs(v)) <= half / 3.5)
     corners = 2 * np.pi * np.arange(3) / 3

@@ -84,11 +84,12 @@ class DigitClassifier(nn.Module):
 class Segmenter(nn.Module):
     """Classes of the pixels, at every fourth: `[n, h, w, 3]` -> logits `[n, h / 4, w / 4, classes]`.
 
-    Two convolutions with a stride of 2, then those of `widths`, rectified, then one of 1 x 1. As the
-    paper's backbones, at its own size: the last three have a dilation of 2 (section 3.1).
+    Two convolutions with a stride of 2, then those of `widths`, each normalised over its filters, rectified
+    and added to what it reads, then one of 1 x 1. As in the paper's backbones the last three have a
+    dilation of 2 (section 3.1).
 
     Attributes:
-      widths: filters of the convolutions after the two first.
+      widths: filters of the convolutions after the two first, all as many.
       deformed: how many of the last are deformable.
       dilation: of the last three.
     """
@@ -106,6 +107,7 @@ class Segmenter(nn.Module):
         self.convs = [
             _conv(self, i, self.dilation if i >= first_late else 1) for i in range(len(self.widths))
         ]
+        self.norms = [nn.LayerNorm() for _ in self.widths]
         self.head = Conv(self.classes, (1, 1))
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -114,6 +116,8 @@ class Segmenter(nn.Module):
     def features(self, x: jax.Array) -> jax.Array:
         """`[n, h, w, 3]` -> `[n, h / 4, w / 4, widths[-1]]`: what the head, or a detector, reads."""
         chex.assert_rank(x, 4)
-        for conv in (*self.stem, *self.convs):
+        for conv in self.stem:
             x = nn.relu(conv(x))
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = x + nn.relu(norm(conv(x)))
         return x
