@@ -196,21 +196,21 @@ def _differences(metrics: Mapping, one: str, other: str) -> list[float]:
 
 
 @functools.lru_cache(maxsize=4)
-def _points(net: Segmenter):
-    """`points(params, images)`: where each deformable convolution looks, by its name."""
+def places(net: Segmenter):
+    """`places(params, images)`: where each deformable convolution looks, `[n, h, w, 9, 2]` by its name."""
 
-    def points(params, images):
+    def of_images(params, images):
         _, kept = net.apply({"params": params}, inputs(images), mutable=["intermediates"])
-        places = {}
+        points = {}
         for name, sown in kept["intermediates"].items():
             late = int(name.removeprefix("conv")) > len(net.widths) - LAST
             dilation = net.dilation if late else 1
-            places[name] = sampling_points(
+            points[name] = sampling_points(
                 sown["offsets"][0], (3, 3), dilation=dilation, padding=(dilation, dilation)
             )[..., 0, :, :]
-        return places
+        return points
 
-    return jax.jit(points)
+    return jax.jit(of_images)
 
 
 def table_2(
@@ -225,7 +225,7 @@ def table_2(
     for i in range(len(keys)):
         params = member(stacked, i)
         parts = [
-            _points(net)(params, test.images[s : s + AT_ONCE])
+            places(net)(params, test.images[s : s + AT_ONCE])
             for s in range(0, len(test.images), AT_ONCE)
         ]
         for layer in parts[0]:
@@ -255,17 +255,15 @@ def figure_6_arrays(net: Segmenter, params, test: Scenes) -> dict[str, np.ndarra
     units = np.array([[_most_inside(coarse[i] == w) for w in wanted] for i in shown])
     points = []
     if shown:
-        places = {k: np.asarray(v) for k, v in _points(net)(params, test.images[shown]).items()}
+        looks = {k: np.asarray(v) for k, v in places(net)(params, test.images[shown]).items()}
         points = [
-            [stacked_points({k: v[s] for k, v in places.items()}, unit) for unit in units[s]]
+            [stacked_points({k: v[s] for k, v in looks.items()}, unit) for unit in units[s]]
             for s in range(len(shown))
         ]
-    side = test.images.shape[1:3]
     return {
         "figure_6_images": test.images[shown],
         "figure_6_units": in_pixels(units.reshape(-1, len(wanted), 2)),
         "figure_6_points": in_pixels(np.reshape(points, (-1, len(wanted), 9**LAST, 2))),
-        "figure_6_side": np.asarray(side),
     }
 
 
@@ -282,18 +280,18 @@ def _most_inside(region: np.ndarray) -> tuple[int, int]:
     return tuple(inside[distance.argmax()])
 
 
-def stacked_points(places: Mapping[str, np.ndarray], unit: np.ndarray) -> np.ndarray:
+def stacked_points(looks: Mapping[str, np.ndarray], unit: np.ndarray) -> np.ndarray:
     """Where a unit of the last convolution looks through all of them, `[9^layers, 2]` positions.
 
     A point that lies between positions, or outside, sees what the nearest one does.
 
     Args:
-      places: layer -> `[h, w, 9, 2]`; the last layer's name sorts last.
+      looks: layer -> `[h, w, 9, 2]`; the last layer's name sorts last.
     """
     points = np.asarray(unit, float)[None]
-    for layer in sorted(places, reverse=True):
-        height, width = places[layer].shape[:2]
+    for layer in sorted(looks, reverse=True):
+        height, width = looks[layer].shape[:2]
         nearest = np.clip(np.rint(points), 0, [height - 1, width - 1]).astype(int)
-        own = places[layer][nearest[:, 0], nearest[:, 1]] - nearest[:, None]
+        own = looks[layer][nearest[:, 0], nearest[:, 1]] - nearest[:, None]
         points = (points[:, None] + own).reshape(-1, 2)
     return points

@@ -128,17 +128,22 @@ def figure_6(result: Result) -> matplotlib.figure.Figure | None:
     if not len(images):
         return None
     figure, axes = subplots(len(images), 3, width=7, height=2.4 * len(images), squeeze=False)
-    height, width = result.arrays["figure_6_side"]
     for row, image in enumerate(images):
         for column, title in enumerate(("background", "small object", "large object")):
-            axis = axes[row, column]
-            show(axis, image, title if row == 0 else "")
-            points = result.arrays["figure_6_points"][row, column]
-            unit = result.arrays["figure_6_units"][row, column]
-            axis.scatter(points[:, 1], points[:, 0], s=4, color="red", lw=0, alpha=0.7)
-            axis.scatter(unit[1], unit[0], s=40, color="lime", edgecolors="black", lw=0.8)
-            axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+            unit, points = (
+                result.arrays[f"figure_6_{w}"][row, column] for w in ("units", "points")
+            )
+            draw_points(axes[row, column], image, unit, points, title if row == 0 else "")
     return figure
+
+
+def draw_points(axis, image: np.ndarray, unit: np.ndarray, points: np.ndarray, title="") -> None:
+    """An image, the points `[k, 2]` (rows and columns) where a unit looks, in red, and the unit in green."""
+    show(axis, image, title)
+    axis.scatter(points[:, 1], points[:, 0], s=4, color="red", lw=0, alpha=0.7)
+    axis.scatter(unit[1], unit[0], s=40, color="lime", edgecolors="black", lw=0.8)
+    height, width = image.shape[:2]
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
 def figure_receptive_field(result: Result) -> matplotlib.figure.Figure:
