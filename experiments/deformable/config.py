@@ -179,9 +179,10 @@ PRESETS = {
         test_split="test[:2000]",
         digits=Digits(
             arms=("plain", "deformable_3"),
-            widths=(16, 32, 64, 64),
-            steps=400,
-            tuning_steps=400,
+            widths=(8, 16, 32, 32),
+            steps=300,
+            tuning_steps=300,
+            batch=64,
             rates=(3e-3,),
         ),
         dense=Dense(
@@ -197,9 +198,9 @@ PRESETS = {
     "laptop": Config(
         every=60,
         digits=Digits(
-            widths=(16, 32, 64, 64), steps=300, tuning_steps=300, batch=64, rates=(1e-3, 3e-3)
+            widths=(8, 16, 32, 32), steps=300, tuning_steps=300, batch=64, rates=(1e-3, 3e-3)
         ),
-        dense=Dense(deformed=(0, 1, 3, 6), dilations=(4, 6), steps=1_200),
+        dense=Dense(deformed=(0, 1, 3), dilations=(4, 6), steps=1_200),
     ),
     "paper": Config(
         dense=Dense(dataset="camvid", train_scenes=367, valid_scenes=101, test_scenes=233)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments.deformable import dense, digits, look
 from experiments.deformable.claims import CLAIMS
-from experiments.deformable.config import ARMS, PRESETS, Config, Dense, Digits
+from experiments.deformable.config import ARMS, Config, Dense, Digits
 from experiments.deformable.fields import effective_radius, random_stack
 from experiments.deformable.learning import Schedule, Task, fresh, learn, make_step
 from experiments.deformable.scenes import CLASSES, LARGE, SIZES, SMALL, scenes
@@ -258,10 +258,6 @@ def test_one_random_layer_sees_nine_pixels_and_the_radius_counts_them(rectified)
 def test_impossible_values_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
-
-
-def test_presets_share_the_widths_of_the_demonstration_or_halve_them():
-    assert PRESETS["paper"].digits.widths == tuple(2 * w for w in PRESETS["laptop"].digits.widths)
 
 
 @pytest.fixture
