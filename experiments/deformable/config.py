@@ -183,7 +183,7 @@ PRESETS = {
             steps=300,
             tuning_steps=300,
             batch=64,
-            rates=(3e-3,),
+            rates=(1e-2,),
         ),
         dense=Dense(
             train_scenes=400,
@@ -198,7 +198,20 @@ PRESETS = {
     "laptop": Config(
         every=60,
         digits=Digits(
-            widths=(8, 16, 32, 32), steps=300, tuning_steps=300, batch=64, rates=(1e-3, 3e-3)
+            arms=(
+                "plain",
+                "atrous_2",
+                "atrous_4",
+                "transformer",
+                "filter",
+                "deformable_1",
+                "deformable_3",
+            ),
+            widths=(8, 16, 32, 32),
+            steps=300,
+            tuning_steps=300,
+            batch=64,
+            rates=(3e-3, 1e-2),
         ),
         dense=Dense(deformed=(0, 1, 3), dilations=(4, 6), steps=1_200),
     ),

@@ -15,7 +15,7 @@ import numpy as np
 from lib.base.errors import UserError
 from lib.base.memory import check_fits
 from lib.run.keys import purpose
-from lib.run.seeds import over_seeds
+from lib.run.seeds import member, over_seeds
 from lib.run.watch import Row, Watch
 
 PyTree = Any
@@ -107,7 +107,7 @@ def train(
 
     return train_on_host(
         name,
-        jax.tree.map(jnp.copy, state),
+        _copied(state),
         chunk,
         steps=steps,
         every=every,
@@ -154,9 +154,10 @@ def _scores(score: Score, state: PyTree, replicas: int) -> dict[str, list[float]
     return {name: [float(f[name]) for f in of_replicas] for name in of_replicas[0]}
 
 
-def member(states: PyTree, i: int) -> PyTree:
-    """Replica `i` of states stacked along a leading axis."""
-    return jax.tree.map(lambda x: x[i], states)
+@jax.jit
+def _copied(state: PyTree) -> PyTree:
+    """What a chunk may be given the memory of."""
+    return jax.tree.map(jnp.copy, state)
 
 
 @functools.lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ would end a few last bits away from seed 3 alone, which an adversarial game then
 over convolution *weights* is 80 times slower on a CPU.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -42,21 +42,30 @@ def over_seeds(
     compiled = jax.jit(function, donate_argnums=donated)
 
     def one_after_another(*args):
-        def member(i):
-            return (
-                a if j in shared else jax.tree.map(lambda x: _reusable(x)[i], a)
-                for j, a in enumerate(args)
-            )
-
-        first = next(j for j in range(len(args)) if j not in shared)
-        replicas = jax.tree.leaves(args[first])[0].shape[0]
-        results = [compiled(*member(i)) for i in range(replicas)]
-        return jax.tree.map(lambda *xs: jnp.stack(xs), *results)
+        own = {j: a for j, a in enumerate(args) if j not in shared}
+        replicas = jax.tree.leaves(next(iter(own.values())))[0].shape[0]
+        results = []
+        for i in range(replicas):
+            of_replica = member(own, i)
+            results.append(compiled(*(of_replica.get(j, a) for j, a in enumerate(args))))
+        return stack(results)
 
     return one_after_another
 
 
-def _reusable(x: jax.Array) -> jax.Array:
+@jax.jit
+def member(states: PyTree, i: int) -> PyTree:
+    """Replica `i` of states stacked along a leading axis: one program, not one a shape."""
     # A replica's key is the same in every chunk (the step is folded in): that reuse is meant, and
     # slicing a key counts as its use where `jax_debug_key_reuse` is on.
-    return jax.random.clone(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+    return jax.tree.map(lambda x: (jax.random.clone(x) if _is_key(x) else x)[i], states)
+
+
+@jax.jit
+def stack(states: Sequence[PyTree]) -> PyTree:
+    """States of replicas along a leading axis."""
+    return jax.tree.map(lambda *xs: jnp.stack(xs), *states)
+
+
+def _is_key(x: jax.Array) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)

@@ -24,7 +24,7 @@ def rows(found: dict) -> list[dict]:
     for bench in found["benchmarks"]:
         about = bench["extra_info"]
         row = groups.setdefault(bench["group"], {"work": bench["group"]})
-        row[MS[bench["name"]]] = bench["stats"]["median"] * 1e3 / about["steps"]
+        row[MS[bench["name"].partition("[")[0]]] = bench["stats"]["median"] * 1e3 / about["steps"]
         row |= {k: about[k] for k in ("gflop",) if k in about}
     return [row for row in groups.values() if row.keys() >= set(MS.values())]
 

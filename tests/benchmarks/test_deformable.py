@@ -1,4 +1,4 @@
-"""A deformable layer of 3 x 3, forward and backward: ours, PyTorch's parts, torchvision's kernel, no deforming.
+"""A deformable layer of 3 x 3, forward and backward: ours, PyTorch's own parts, torchvision's kernel.
 
 `make bench PAPER=deformable` runs this, on the same cores in one go, and keeps the medians.
 """
@@ -8,17 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lib.nn.conv import conv
 from lib.ops.sampling import deformable_conv
 
 SHAPES = {"(32, 32, 28, 28)": (32, 32, 28, 28), "(16, 64, 32, 32)": (16, 64, 32, 32)}
 """Of the input, as PyTorch orders it; as many filters as channels."""
+PEERS = ("grid_sample", "deform_conv2d")
 EACH = pytest.mark.parametrize("name", SHAPES)
+BESIDE = pytest.mark.parametrize("peer", PEERS)
 ROUNDS = {"rounds": 12, "warmup_rounds": 2}
 
 
-def work(name):
-    return f"deformable 3 x 3 on {name}, forward and backward"
+def work(name, peer):
+    return f"deformable 3x3 on {name}, forward and backward, beside {peer}"
 
 
 def arrays(name):
@@ -35,10 +36,11 @@ def timed(benchmark, call):
     benchmark.pedantic(call, **ROUNDS)
 
 
+@BESIDE
 @EACH
 @pytest.mark.benchmark
-def test_ours(benchmark, name):
-    benchmark.group = work(name)
+def test_ours(benchmark, name, peer):
+    benchmark.group = work(name, peer)
 
     def loss(x, offsets, kernel):
         return jnp.square(deformable_conv(x, offsets, kernel, padding=(1, 1))).sum()
@@ -47,62 +49,48 @@ def test_ours(benchmark, name):
     timed(benchmark, lambda: jax.block_until_ready(slopes(*inputs)))
 
 
+@BESIDE
 @EACH
 @pytest.mark.benchmark
-def test_plain(benchmark, name):
-    """The convolution that is not deformed, ours: what deforming costs."""
-    benchmark.group = work(name)
-    x, _, kernel = jax.device_put(arrays(name))
-    slopes = jax.jit(
-        jax.grad(lambda x, kernel: jnp.square(conv(x, kernel, ((1, 1),) * 2)).sum(), (0, 1))
-    )
-    timed(benchmark, lambda: jax.block_until_ready(slopes(x, kernel)))
+def test_pytorch(benchmark, name, peer):
+    """`grid_sample` of all taps, then a product, as one writes it; or torchvision's kernel."""
+    torch = pytest.importorskip("torch")
+    if peer == "deform_conv2d":
+        torchvision = pytest.importorskip("torchvision")
 
+        def forward(x, offsets, kernel):
+            return torchvision.ops.deform_conv2d(x, offsets, kernel, padding=1)
 
-def torch_inputs(torch, name):
+    else:
+        forward = by_grid_sample(torch)
+    benchmark.group = work(name, peer)
     x, offsets, kernel = (torch.from_numpy(array) for array in arrays(name))
     inputs = x.permute(0, 3, 1, 2), offsets.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
-    return [array.contiguous().requires_grad_() for array in inputs]
+    inputs = [array.contiguous().requires_grad_() for array in inputs]
+
+    def slopes():
+        for array in inputs:
+            array.grad = None
+        forward(*inputs).square().sum().backward()
+
+    timed(benchmark, slopes)
+    ours = deformable_conv(*map(jnp.asarray, arrays(name)), padding=(1, 1))
+    theirs = forward(*inputs).detach().permute(0, 2, 3, 1)
+    np.testing.assert_allclose(theirs, ours, atol=2e-3)
 
 
-@EACH
-@pytest.mark.benchmark
-def test_pytorch(benchmark, name):
-    """As one writes it in PyTorch: `grid_sample` of all taps, then a product."""
-    torch = pytest.importorskip("torch")
-    benchmark.group = work(name)
-    x, offsets, kernel = torch_inputs(torch, name)
-    n, c, h, w = x.shape
-    rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    taps = torch.stack(torch.meshgrid(torch.arange(-1, 2), torch.arange(-1, 2), indexing="ij"), -1)
-    regular = torch.stack([rows, columns], -1)[..., None, :] + taps.reshape(9, 2)
-    sides = torch.tensor([h, w])
-
+def by_grid_sample(torch):
     def forward(x, offsets, kernel):
+        n, c, h, w = x.shape
+        places = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+        taps = torch.meshgrid(torch.arange(-1, 2), torch.arange(-1, 2), indexing="ij")
+        regular = torch.stack(places, -1)[..., None, :] + torch.stack(taps, -1).reshape(9, 2)
         moved = offsets.permute(0, 2, 3, 1).reshape(n, h, w, 9, 2) + regular
-        grid = (2 * moved + 1) / sides - 1
+        grid = (2 * moved + 1) / torch.tensor([h, w]) - 1
         seen = torch.nn.functional.grid_sample(
             x, grid.flip(-1).reshape(n, h, w * 9, 2), align_corners=False
         )
         seen = seen.reshape(n, c, h, w, 9).permute(0, 2, 3, 1, 4).reshape(n, h, w, c * 9)
-        return seen @ kernel.reshape(c, c * 9).T
+        return (seen @ kernel.reshape(-1, c * 9).T).permute(0, 3, 1, 2)
 
-    timed(benchmark, lambda: backward(forward, (x, offsets, kernel)))
-    ours = deformable_conv(*map(jnp.asarray, arrays(name)), padding=(1, 1))
-    np.testing.assert_allclose(forward(x, offsets, kernel).detach(), ours, atol=2e-3)
-
-
-@EACH
-@pytest.mark.benchmark
-def test_torchvision(benchmark, name):
-    torch = pytest.importorskip("torch")
-    ops = pytest.importorskip("torchvision.ops")
-    benchmark.group = work(name)
-    inputs = torch_inputs(torch, name)
-    timed(benchmark, lambda: backward(lambda *a: ops.deform_conv2d(*a, padding=1), inputs))
-
-
-def backward(function, inputs):
-    for array in inputs:
-        array.grad = None
-    function(*inputs).square().sum().backward()
+    return forward
