@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 
-@jax.custom_vjp
 def bilinear(x: jax.Array, points: jax.Array) -> jax.Array:
     """Images' values at any points (equation 3); what is outside of an image is zero.
 
@@ -16,18 +15,23 @@ def bilinear(x: jax.Array, points: jax.Array) -> jax.Array:
     out both are zero. One that is not a number gets that as its value. No forward mode (`jvp`).
 
     Args:
-      x: `[n, h, w, c]`.
+      x: `[n, h, w, c]`; whole numbers are read as those of the type of `points`.
       points: `[n, ..., 2]`, rows and columns in pixels, the first pixel's centre at (0, 0).
 
     Returns:
       `[n, ..., c]`.
     """
+    return _bilinear(x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(points.dtype), points)
+
+
+@jax.custom_vjp
+def _bilinear(x, points):
     taken, _, fractions = _neighbours(x, points)
     return (_shares(fractions)[..., None] * taken).sum(axis=-2)
 
 
 def _forward(x, points):
-    return bilinear(x, points), (x, points)
+    return _bilinear(x, points), (x, points)
 
 
 def _backward(saved, g):
@@ -64,7 +68,7 @@ def _backward(saved, g):
     return to_x, to_points
 
 
-bilinear.defvjp(_forward, _backward)
+_bilinear.defvjp(_forward, _backward)
 
 
 def _sides(x: jax.Array, points: jax.Array) -> jax.Array:

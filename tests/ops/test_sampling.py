@@ -71,6 +71,14 @@ def test_no_number_gives_no_number_there_and_nowhere_else():
     assert np.isnan(value[0]).all() and np.isfinite(value[1]).all()
 
 
+def test_whole_numbers_are_images_too_and_points_in_them_have_gradients():
+    x, points = RNG.integers(0, 256, (4, 5, 2)).astype(np.uint8), np.float32([[1.25, 2.5]])
+    np.testing.assert_allclose(bilinear(x, points)[0], equation_3(x, 1.25, 2.5), rtol=1e-6)
+    slope = jax.jit(jax.grad(lambda p: bilinear(x, p).sum()))(points)
+    by_hand = equation_3(x, 2, 2.5).sum() - equation_3(x, 1, 2.5).sum()
+    np.testing.assert_allclose(slope[0, 0], by_hand, rtol=1e-5)
+
+
 # --- Deformable convolution -------------------------------------------------------------------
 
 
