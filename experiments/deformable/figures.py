@@ -100,7 +100,7 @@ def figure_table_1(result: Result) -> matplotlib.figure.Figure:
     mean, _ = _spread(result, "miou_deformable_3")
     right.axhline(mean, color=MODEL, ls="--", label="three deformable")
     right.set(xlabel="dilation of the last three (Table 3)", xticks=[2, *dilations])
-    right.legend()
+    right.legend(frameon=False)
     return figure
 
 
@@ -118,7 +118,7 @@ def figure_table_2(result: Result) -> matplotlib.figure.Figure:
     axis.axhline(2, color=DATA, ls=":", label="at the start")
     axis.set(ylabel="effective dilation, positions", xticks=range(len(SIZES)))
     axis.set_xticklabels(SIZES)
-    axis.legend(title="convolution", ncols=2)
+    axis.legend(title="convolution", ncols=2, frameon=False)
     return figure
 
 
@@ -160,7 +160,7 @@ def figure_receptive_field(result: Result) -> matplotlib.figure.Figure:
         xlabel="layers", ylabel="pixels", xticks=depths, xticklabels=depths, title="random stacks"
     )
     axes[0].minorticks_off()
-    axes[0].legend(fontsize=8)
+    axes[0].legend(fontsize=8, frameon=False)
     columns = [(size, net) for size in ("small", "large") for net in ("plain", "deformable")]
     for axis, (size, net) in zip(axes[1:], columns, strict=True):
         field = result.arrays[f"field_{net}_{size}"]
