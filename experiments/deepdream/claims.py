@@ -155,8 +155,8 @@ CLAIMS = (
     Claim(
         id="favoured",
         where="blog, dogs",
-        statement="A class shown ten times as often is dreamt more often than by a network that saw all classes "
-        "alike: share of dreams, more by",
+        statement="A class shown ten times as often is dreamt more often than by a network that saw all "
+        "classes alike: share of dreams, more by",
         paper="because of many dogs in the training images",
         metric="favoured_gain",
         part="imbalance",
@@ -171,8 +171,8 @@ CLAIMS = (
     Claim(
         id="guided",
         where="notebook, guided dream",
-        statement="A guided dream's features find their like in the guide: mean best cosine, share of the way "
-        "from the other guide's dream to 1",
+        statement="A guided dream's features find their like in the guide: mean best cosine, share of the "
+        "way from the other guide's dream to 1",
         paper="flowers in the sky",
         metric="guide_specific",
         part="guided",
@@ -194,8 +194,8 @@ CLAIMS = (
     Claim(
         id="classes",
         where="blog, Figure 1",
-        statement="From noise towards a class: share of the classes that another network names among its five "
-        "likeliest",
+        statement="From noise towards a class: share of the classes that another network names among its "
+        "five likeliest",
         paper="all that are shown",
         metric="classes_found",
         part="classes",
@@ -218,7 +218,8 @@ CLAIMS = (
     Claim(
         id="endless",
         where="blog, iterative art generation",
-        statement="Zooming, one sees new things: correlation of the last frame with the first, enlarged as much",
+        statement="Zooming, one sees new things: correlation of the last frame with the first, "
+        "enlarged as much",
         paper="an endless stream of new impressions",
         metric="zoom_old",
         part="zoom",

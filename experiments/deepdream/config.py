@@ -57,13 +57,13 @@ class Config:
         "photographs/flower",
         "photographs/astronaut",
     )
-    """SET/NAME; the first is in most figures (notebook: the sky)."""
+    """SET/NAME; the first is in most figures, and others are cut to its shape (notebook: the sky)."""
     guides: tuple[str, str] = ("deepdream_images/flowers", "photographs/chelsea")
     """Two images that guide, each the other's control (notebook: flowers)."""
     size: int = 1024
     """Longer side of the photographs in pixels (notebook: 1024)."""
-    noise_size: int = 224
-    """Side of the images that begin as noise (notebook: 224)."""
+    class_size: int = 224
+    """Side of the classes' images (notebook: 224)."""
     octaves: int = 4
     """Sizes at which one dreams (notebook: 4)."""
     octave_scale: float = 1.4
@@ -102,7 +102,7 @@ class Config:
     """Of the pretrained networks; images stay float32."""
 
     def __post_init__(self):
-        at_least(self, size=1, noise_size=1, octaves=1, iterations=1, jitter=0, frames=2)
+        at_least(self, size=1, class_size=1, octaves=1, iterations=1, jitter=0, frames=2)
         at_least(self, class_iterations=1, small_examples=100, small_steps=1, small_dreams=1)
         at_least(self, excess=1, step=0, coarse=0)
         if not self.octave_scale > 1:
@@ -125,9 +125,9 @@ class Config:
             raise ValueError("--favoured are classes from 0 to 9")
         least = LAYERS[self.network].least_side
         # Photographs are at most twice as long as high.
-        if min(self.size // 2, self.noise_size) < smallest(least, self):
+        if min(self.size // 2, self.class_size) < smallest(least, self):
             raise ValueError(
-                f"--size and --noise-size must be at least {2 * smallest(least, self)} and "
+                f"--size and --class-size must be at least {2 * smallest(least, self)} and "
                 f"{smallest(least, self)} pixels for {self.network} and {self.octaves} octaves"
             )
 
@@ -192,7 +192,7 @@ PARTS = {
     "zoom": Part(
         "iterated zoom",
         ("zoom_*",),
-        data=("network",),
+        data=_SEEN,
     ),
 }
 
@@ -202,7 +202,7 @@ PRESETS = {
         photographs=("photographs/china", "photographs/coffee"),
         guides=("photographs/flower", "photographs/chelsea"),
         size=65,
-        noise_size=49,
+        class_size=43,
         octaves=2,
         iterations=2,
         jitter=4,
@@ -220,7 +220,7 @@ PRESETS = {
         photographs=("photographs/china", "photographs/coffee"),
         guides=("photographs/flower", "photographs/chelsea"),
         size=193,
-        noise_size=97,
+        class_size=97,
         frames=8,
         classes=("banana", "flamingo", "school bus"),
         class_iterations=20,
@@ -237,12 +237,13 @@ PRESETS = {
             "photographs/coffee",
             "photographs/rocket",
             "photographs/flower",
-            "photographs/astronaut",
         ),
         guides=("photographs/flower", "photographs/chelsea"),
-        size=257,
-        noise_size=161,
-        frames=20,
+        size=225,
+        class_size=129,
+        frames=15,
+        classes=("banana", "starfish", "flamingo", "school bus", "daisy", "dumbbell"),
+        class_iterations=20,
     ),
     "paper": Config(),
 }

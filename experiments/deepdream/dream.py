@@ -33,7 +33,7 @@ class Request:
     target: Annotated[Path, Positional, tyro.conf.arg(metavar="OUT")]
     """Written whole or not at all: .png, .tif or .jpg; with --zoom .gif."""
     layer: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """What is strengthened; a wrong name lists all (default: inception_4c, or fire8 of SqueezeNet; with a
+    """What is strengthened; a wrong name lists all (default: inception_4c, or fire7 of SqueezeNet; with a
     guide inception_3b, or fire5)."""
     guide: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE", help_behavior_hint="")] = None
     """Strengthen what is like this image's features."""
@@ -227,7 +227,7 @@ def make(
     from tqdm import tqdm
 
     from experiments.deepdream.network import check_layer, prepare
-    from experiments.deepdream.octaves import Objective, Settings, guided, to_pixels, zoom
+    from experiments.deepdream.octaves import Settings, energy, guided, to_pixels, zoom
     from lib.ops.resize import resize
     from lib.pretrained import load
 
@@ -240,9 +240,9 @@ def make(
     def seen(levels, shape):
         return np.clip(resize(levels, shape), 0, 255) - network.mean
 
-    objective = Objective(layer)
+    goal = energy(layer)
     if guide is not None:
-        objective = guided(network, seen(guide, guide_shape), layer)
+        goal = guided(network, seen(guide, guide_shape), layer)
     settings = Settings(
         request.octaves,
         request.octave_scale,
@@ -254,7 +254,7 @@ def make(
     frames = zoom(
         network,
         seen(begin, shape),
-        objective,
+        goal,
         jax.random.key(request.seed),
         settings,
         frames=request.zoom or 1,

@@ -13,13 +13,14 @@ from experiments.deepdream.layers import CLASSES, DOGS, LAYERS, SCORES
 from experiments.deepdream.network import entropy, posterior, prepare, untrained
 from experiments.deepdream.octaves import (
     Dream,
+    Goal,
     Network,
-    Objective,
     Settings,
     dream,
+    energy,
     guided,
     likeness,
-    of_class,
+    of_classes,
     to_pixels,
     value,
 )
@@ -124,15 +125,40 @@ def settings_of(config: Config, **changes) -> Settings:
     return base._replace(**changes)
 
 
+def goal_of(network: Network, layer: str) -> Goal:
+    """1/2 |a|^2 of a layer, by the program that all parts share."""
+    layers = LAYERS[network.name]
+    return energy(layer, (*layers.studied, layers.default, layers.low))
+
+
 def seen(network: Network, pixels: np.ndarray, side: int) -> np.ndarray:
     """uint8 `[H, W, 3]` -> float32 `[h, w, 3]` as the network sees it, its longer side `side`."""
     shape = tuple(max(1, round(n * side / max(pixels.shape[:2]))) for n in pixels.shape[:2])
     return np.clip(resize(pixels.astype(np.float32), shape), 0, 255) - network.mean
 
 
-def noise(network: Network, key: jax.Array, side: int) -> np.ndarray:
-    """A grey square with white noise of 12 levels, as the network sees it."""
-    levels = GREY + 12 * np.asarray(jax.random.normal(key, (side, side, 3)))
+def photographs_of(config: Config, data: Data) -> dict[str, np.ndarray]:
+    """As the network sees them, all of the first one's shape: others are cut to it, their middle kept.
+
+    So all share one compiled program an octave.
+    """
+    network, (first, *_) = data.network, data.photographs.values()
+    h, w = seen(network, first, config.size).shape[:2]
+    found = {}
+    for name, pixels in data.photographs.items():
+        scale = max(h / pixels.shape[0], w / pixels.shape[1])
+        shape = tuple(
+            max(least, round(n * scale)) for n, least in zip(pixels.shape, (h, w), strict=False)
+        )
+        image = np.clip(resize(pixels.astype(np.float32), shape), 0, 255) - network.mean
+        top, left = (shape[0] - h) // 2, (shape[1] - w) // 2
+        found[name] = image[top : top + h, left : left + w]
+    return found
+
+
+def noise(network: Network, key: jax.Array, shape: tuple[int, int]) -> np.ndarray:
+    """Grey with white noise of 12 levels, as the network sees it."""
+    levels = GREY + 12 * np.asarray(jax.random.normal(key, (*shape, 3)))
     return np.clip(levels, 0, 255) - network.mean
 
 
@@ -140,20 +166,20 @@ class Item(NamedTuple):
     """A dream to come.
 
     Attributes:
-      begin: `[h, w, 3]` as the network sees it; or the side of a square of noise.
+      begin: `[h, w, 3]` as the network sees it; or the shape `(h, w)` of noise.
       stream: names its random shifts: items with the same are shifted alike.
       network: that dreams it, if not the part's own.
     """
 
-    begin: np.ndarray | int
-    objective: Objective
+    begin: np.ndarray | tuple[int, int]
+    goal: Goal
     settings: Settings
     stream: str
     network: Network | None = None
 
 
 class Dreamt(NamedTuple):
-    """By item: where each seed began and what was dreamt, `[seeds, h, w, 3]`; `rows`: the curves, an item a row."""
+    """By item: where each seed began, what was dreamt, `[seeds, h, w, 3]`; the curves, an item a row."""
 
     begins: dict[str, np.ndarray]
     images: dict[str, np.ndarray]
@@ -166,7 +192,7 @@ def dreams(
     """Dreams `items` one after another, for each key."""
 
     def begin(item: Item, key: jax.Array) -> np.ndarray:
-        if isinstance(item.begin, int):
+        if isinstance(item.begin, tuple):
             return noise(network, purpose(key, f"{item.stream} noise"), item.begin)
         return np.asarray(item.begin, np.float32)
 
@@ -179,7 +205,7 @@ def dreams(
             dream(
                 item.network or network,
                 start,
-                item.objective,
+                item.goal,
                 purpose(key, item.stream),
                 item.settings,
             )
@@ -187,8 +213,8 @@ def dreams(
         ]
         metrics = {}
         for octave in range(item.settings.octaves):
-            metrics[f"begun_{octave}"] = [float(f.curves[octave, 0]) for f in found]
-            metrics[f"ended_{octave}"] = [float(f.curves[octave, -1]) for f in found]
+            metrics[f"begun_{octave}"] = [float(f.curve[octave, 0]) for f in found]
+            metrics[f"ended_{octave}"] = [float(f.curve[octave, 1]) for f in found]
         return {**state, which: np.stack([f.image for f in found])}, metrics
 
     state = {n: np.zeros_like(images) for n, images in begins.items()}
@@ -224,13 +250,12 @@ def _means(per_item: Sequence[Sequence[float]]) -> list[float]:
 def the_dream(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
     """The algorithm on every photograph; in random directions; at the full size only; and of a low layer."""
     network, layers = data.network, LAYERS[data.network.name]
-    high, low = Objective(layers.default), Objective(layers.low)
+    high, low = goal_of(network, layers.default), goal_of(network, layers.low)
     plain = settings_of(config)
     flat = settings_of(config, octaves=1, iterations=config.octaves * config.iterations)
     random = settings_of(config, random=True)
     items = {}
-    for name, pixels in data.photographs.items():
-        image = seen(network, pixels, config.size)
+    for name, image in photographs_of(config, data).items():
         items[f"{name} high"] = Item(image, high, plain, name)
         items[f"{name} flat"] = Item(image, high, flat, name)
         items[f"{name} random"] = Item(image, high, random, name)
@@ -246,7 +271,7 @@ def the_dream(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
         against.append([e / before for e in energies["random"]])
         coarser.append(
             [
-                wavelength(a - x) / wavelength(b - x)
+                float(np.divide(wavelength(a - x), wavelength(b - x)))
                 for a, b, x in zip(ends["high"], ends["flat"], begins, strict=True)
             ]
         )
@@ -286,14 +311,16 @@ def layers(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> 
     blank = untrained(
         network, jax.random.key(0)
     )  # the same for every seed: a control, not a sample
-    items = {}
+    items, images = {}, photographs_of(config, data)
     for name in names:
-        image = seen(network, data.photographs[name], config.size)
+        image = images[name]
         for layer in studied:
-            items[f"{name} {layer}"] = Item(image, Objective(layer), settings_of(config), name)
+            items[f"{name} {layer}"] = Item(
+                image, goal_of(network, layer), settings_of(config), name
+            )
         for layer in (studied[0], studied[-1]):
             items[f"{name} untrained {layer}"] = Item(
-                image, Objective(layer), settings_of(config), name, blank
+                image, goal_of(network, layer), settings_of(config), name, blank
             )
     found = dreams("layers", network, items, keys, watch)
     lengths, entropies = {}, {}
@@ -341,15 +368,14 @@ def rank_correlation(values: np.ndarray) -> float:
 def dogs(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
     """How probable dogs are for the judge: in photographs and noise, dreamt on, and changed at random."""
     network = data.network
-    objective = Objective(LAYERS[network.name].default)
+    goal = goal_of(network, LAYERS[network.name].default)
     items = {}
-    begins: dict[str, np.ndarray | int] = {
-        name: seen(network, pixels, config.size) for name, pixels in data.photographs.items()
-    }
-    begins |= {f"noise {i}": config.noise_size for i in range(len(data.photographs))}
+    images = photographs_of(config, data)
+    shape = next(iter(images.values())).shape[:2]
+    begins = images | {f"noise {i}": shape for i in range(len(images))}
     for name, begin in begins.items():
-        items[name] = Item(begin, objective, settings_of(config), name)
-        items[f"{name} random"] = Item(begin, objective, settings_of(config, random=True), name)
+        items[name] = Item(begin, goal, settings_of(config), name)
+        items[f"{name} random"] = Item(begin, goal, settings_of(config, random=True), name)
     found = dreams("dogs", network, items, keys, watch)
 
     def judged(images) -> np.ndarray:
@@ -382,16 +408,12 @@ def guided_dreams(config: Config, keys: jax.Array, data: Data, watch: Watch, nee
     """The first photograph, dreamt on with each guide and without one: all else is the same."""
     network = data.network
     layer = LAYERS[network.name].guide
-    name, pixels = next(iter(data.photographs.items()))
-    image = seen(network, pixels, config.size)
+    name, image = next(iter(photographs_of(config, data).items()))
     # The notebook's guide is a small image.
     guides = [seen(network, p, max(config.size // 2, 64)) for p in data.guides.values()]
-    objectives = {f"guide {i}": guided(network, g, layer) for i, g in enumerate(guides)}
-    objectives["unguided"] = Objective(layer)
-    items = {
-        arm: Item(image, objective, settings_of(config), name)
-        for arm, objective in objectives.items()
-    }
+    goals = {f"guide {i}": guided(network, g, layer) for i, g in enumerate(guides)}
+    goals["unguided"] = energy(layer)
+    items = {arm: Item(image, goal, settings_of(config), name) for arm, goal in goals.items()}
     found = dreams("guided", network, items, keys, watch)
 
     def like(arm: str, guide: int) -> np.ndarray:
@@ -421,10 +443,10 @@ def classes(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) ->
     settings = settings_of(config, iterations=config.class_iterations)
     items = {}
     for name in config.classes:
-        objective = of_class(SCORES, [CLASSES[name]])
+        goal = of_classes(SCORES, [CLASSES[name]])
         for arm, power in (("prior", config.coarse), ("plain", 0.0)):
             items[f"{name} {arm}"] = Item(
-                config.noise_size, objective, settings._replace(coarse=power), name
+                (config.class_size,) * 2, goal, settings._replace(coarse=power), name
             )
     found = dreams("classes", network, items, keys, watch)
 
@@ -455,9 +477,10 @@ def classes(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) ->
 
 def zoom(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
     """From noise, each frame a dream of the one before, magnified."""
-    network, side = data.network, config.noise_size
-    objective, settings = Objective(LAYERS[network.name].default), settings_of(config)
-    begins = np.stack([noise(network, purpose(key, "zoom noise"), side) for key in keys])
+    network = data.network
+    shape = next(iter(photographs_of(config, data).values())).shape[:2]
+    goal, settings = goal_of(network, LAYERS[network.name].default), settings_of(config)
+    begins = np.stack([noise(network, purpose(key, "zoom noise"), shape) for key in keys])
     state = {"frames": np.zeros((config.frames, *begins.shape), np.float32)}
 
     def chunk(state, done, length):
@@ -466,9 +489,9 @@ def zoom(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Re
         for i, key in enumerate(keys):
             begin = zoomed(frames[done - 1, i], config.zoom) if done else begins[i]
             key = jax.random.fold_in(purpose(key, "zoom"), done)
-            found = dream(network, np.asarray(begin, np.float32), objective, key, settings)
+            found = dream(network, np.asarray(begin, np.float32), goal, key, settings)
             frames[done, i] = found.image
-            curves.append(float(found.curves[-1, -1]))
+            curves.append(float(found.curve[-1, 1]))
         return {"frames": frames}, {"objective": curves}
 
     trained = train_on_host(

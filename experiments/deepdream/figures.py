@@ -16,7 +16,7 @@ WIDEST_FRAME = 320
 
 
 def the_dream(result: Result) -> Drawing:
-    """Photographs, what a high and a low layer dream of them, and the same number of steps without octaves."""
+    """Photographs, what a high and a low layer dream of them, and as many steps without octaves."""
     arrays = result.arrays
     count = min(3, len(arrays["dream_photographs"]))
     high, low = arrays["dream_layers"]

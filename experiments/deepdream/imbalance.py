@@ -10,7 +10,13 @@ import numpy as np
 import optax
 
 from experiments.deepdream.config import Config
-from experiments.deepdream.octaves import Settings, ascent, make_objective
+from experiments.deepdream.octaves import (
+    Settings,
+    as_data,
+    energy,
+    make_climb,
+    make_objective,
+)
 from lib.data.batches import shuffled_indices
 from lib.nn.conv import Conv
 from lib.nn.pooling import max_pool
@@ -96,10 +102,15 @@ def small_dreams(params, key: jax.Array, shape: tuple[int, int], count: int) -> 
     """`count` dreams from noise, `[count, h, w, 1]` in 0..255."""
     begin_key, key = jax.random.split(purpose(key, "small dreams"))
     begins = 128 + 25 * jax.random.normal(begin_key, (count, *shape, 1))
-    climb = ascent(make_objective(features(), LAYER, "energy"), DREAM)
-    data = (params, None, jnp.zeros((1, 1, 1)))
-    images, _ = jax.vmap(climb, (0, None, 0))(begins, data, jax.random.split(key, count))
+    data = (params, energy(LAYER), jnp.zeros((1, 1, 1)))
+    images, _ = _climb()(begins, data, as_data(DREAM), jax.random.split(key, count))
     return np.asarray(images)
+
+
+@functools.lru_cache
+def _climb() -> Callable:
+    """Many dreams at once, one program."""
+    return jax.jit(jax.vmap(make_climb(make_objective(features())), (0, None, None, 0)))
 
 
 @functools.lru_cache

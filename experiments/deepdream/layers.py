@@ -35,11 +35,11 @@ LAYERS = {
     ),
     # By their strides, 8 and 16 pixels.
     "squeezenet1_1": Layers(
-        default="fire8",
-        low="fire4/squeeze",
+        default="fire7",
+        low="fire3",
         guide="fire5",
         studied=("conv1", "fire2", "fire3", "fire4", "fire5", "fire7", "fire9"),
-        least_side=21,
+        least_side=25,
         bytes_a_pixel=1200,
     ),
 }

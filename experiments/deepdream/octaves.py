@@ -1,8 +1,8 @@
 """The algorithm: an image in which a layer sees more of what it sees, from small to large."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,6 @@ import optax
 from lib.ops.resize import resize_linear, zoomed
 from lib.steps.pixels import init_state, mean_absolute, pixels
 
-Kind = Literal["energy", "guide", "channels"]
 Features = Callable[[Any, jax.Array, tuple[str, ...]], dict[str, jax.Array]]
 
 
@@ -33,20 +32,22 @@ class Network(NamedTuple):
     side: int
 
 
-class Objective(NamedTuple):
-    """What is to grow: of `layer`, the "energy" 1/2 |a|^2, the likeness to a guide, or some channels.
+class Goal(NamedTuple):
+    """What is to grow, by layer. Arrays only: one compiled program serves all goals of the same layers.
 
     Attributes:
-      target: None; the guide's features `[positions, N]`; or the channels' weights `[N]`.
+      energy: {layer: weight of 1/2 |a|^2, []}.
+      channels: {layer: weight of each channel's sum `[N]`}.
+      guide: {layer: features `[positions, N]` of what a is to be like}.
     """
 
-    layer: str
-    kind: Kind = "energy"
-    target: jax.Array | None = None
+    energy: Mapping[str, jax.Array] = {}
+    channels: Mapping[str, jax.Array] = {}
+    guide: Mapping[str, jax.Array] = {}
 
 
 class Settings(NamedTuple):
-    """How one dreams; the notebook's values.
+    """How one dreams; the notebook's values. All but `octaves` and `scale` go into one compiled program.
 
     Attributes:
       octaves, scale: how many sizes, and each by how much larger than the one before.
@@ -70,92 +71,110 @@ class Settings(NamedTuple):
 
 
 class Dream(NamedTuple):
-    """The image, float32 `[h, w, 3]` as the network sees it; the objective before each step, an octave a row.
-
-    The last row's last entry is followed by nothing: `objective` of the image says what was reached.
-    """
+    """The image, float32 `[h, w, 3]` as the network sees it; `curve` `[octaves, 2]`: the objective before the
+    first and before the last step of each octave."""
 
     image: np.ndarray
-    curves: np.ndarray
+    curve: np.ndarray
 
 
 @functools.lru_cache
-def make_objective(features: Features, layer: str, kind: Kind) -> Callable:
-    """`objective(image, (params, target)) -> []`, to be maximised."""
+def make_objective(features: Features) -> Callable[[jax.Array, tuple[Any, Goal]], jax.Array]:
+    """`objective(image, (params, goal)) -> []`, to be maximised."""
 
     def objective(image, data):
-        params, target = data
-        a = features(params, image, (layer,))[layer].astype(jnp.float32)
-        if kind == "energy":
-            # Its gradient with respect to the layer is the layer: the notebook sets just that.
-            return 0.5 * jnp.sum(a * a)
-        if kind == "channels":
-            return jnp.sum(a * target.reshape((1,) * (a.ndim - 1) + (-1,)))
-        # At each position the guide's feature with the largest dot product.
-        return jnp.sum(jnp.max(a.reshape(-1, a.shape[-1]) @ target.T, axis=1))
+        params, goal = data
+        found = features(params, image, tuple({**goal.energy, **goal.channels, **goal.guide}))
+        a = {layer: x.astype(jnp.float32) for layer, x in found.items()}
+        # The gradient of 1/2 |a|^2 with respect to the layer is a: the notebook sets just that.
+        total = sum(w * 0.5 * jnp.sum(a[layer] ** 2) for layer, w in goal.energy.items())
+        for layer, weights in goal.channels.items():
+            total += jnp.sum(a[layer].reshape(-1, len(weights)) @ weights)
+        for layer, guide in goal.guide.items():
+            # At each position the guide's feature with the largest dot product.
+            products = a[layer].reshape(-1, guide.shape[1]) @ guide.T
+            total += jnp.sum(jnp.max(products, axis=1))
+        return jnp.asarray(total, jnp.float32)
 
     return objective
 
 
-def natural(gradient: jax.Array, power: float) -> jax.Array:
-    """`[h, w, 3]` with amplitudes divided by frequency to the `power`, at least by that of one wave an image.
+def natural(gradient: jax.Array, power: jax.Array | float) -> jax.Array:
+    """`[h, w, c]` with amplitudes divided by frequency to the `power`, at least by that of one wave an image.
 
     A photograph's amplitudes fall as 1 / frequency: without such a prior what a class looks like drowns
     in fine noise (blog, June 2015).
     """
     h, w = gradient.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(h)[:, None], np.fft.rfftfreq(w)[None, :])
-    weight = np.maximum(frequency, 1 / max(h, w)) ** -power
-    spectrum = jnp.fft.rfft2(gradient, axes=(0, 1)) * jnp.asarray(weight[:, :, None], jnp.float32)
+    weight = jnp.asarray(np.maximum(frequency, 1 / max(h, w)), jnp.float32) ** -power
+    spectrum = jnp.fft.rfft2(gradient, axes=(0, 1)) * weight[:, :, None]
     return jnp.fft.irfft2(spectrum, s=(h, w), axes=(0, 1))
 
 
-@functools.lru_cache
-def make_step(objective: Callable, settings: Settings) -> Callable:
-    """`step(state, (params, target, mean), key, t) -> (state, metrics)`: shift, climb, shift back, clip."""
+def ascent(settings: Settings, key: jax.Array) -> optax.GradientTransformation:
+    """A step of `settings`' size down a gradient, or in a random direction that `key` draws."""
 
-    def loss(image, data):
-        return -objective(image, data)
-
-    def prior(updates, params=None):
+    def direction(gradient, params=None):
         del params
-        return natural(updates, settings.coarse) if settings.coarse else updates
+        coarse = settings.coarse
+        filtered = jax.lax.cond(coarse > 0, lambda g: natural(g, coarse), lambda g: g, gradient)
+        return jnp.where(settings.random, jax.random.normal(key, gradient.shape), filtered)
 
-    climb = optax.chain(optax.stateless(prior), mean_absolute(settings.step), optax.scale(-1.0))
-    rule = pixels(loss, climb)
-    limits = mean_absolute(settings.step)
+    return optax.chain(optax.stateless(direction), mean_absolute(settings.step), optax.scale(-1.0))
 
-    def step(state, data, key, t):
-        params, target, mean = data
-        shift_key, noise_key = jax.random.split(jax.random.fold_in(key, t))
+
+def make_step(objective: Callable) -> Callable:
+    """`step(image, (params, goal, mean), settings, key) -> (image, objective before)`.
+
+    Shift, climb, shift back, clip: everything that the notebook does in a step.
+    """
+
+    def step(image, data, settings, key):
+        params, goal, mean = data
+        shift_key, direction_key = jax.random.split(key)
         most = settings.jitter
         shift = jax.random.randint(shift_key, (2,), -most, most + 1)
-        rolled = state.replace(image=jnp.roll(state.image, shift, (0, 1)))
-        moved, metrics = rule(rolled, (params, target))
-        if settings.random:
-            noise = jax.random.normal(noise_key, state.image.shape)
-            moved = moved.replace(image=rolled.image + limits.update(noise, limits.init(noise))[0])
+        tx = ascent(settings, direction_key)
+        rule = pixels(lambda image, data: -objective(image, data), tx)
+        rolled = jnp.roll(image, shift, (0, 1))
+        moved, metrics = rule(init_state(rolled, tx), (params, goal))
         image = jnp.roll(moved.image, -shift, (0, 1))
-        if settings.clip:
-            image = jnp.clip(image, -mean, 255 - mean)
-        return moved.replace(image=image), {"objective": -metrics["loss"]}
+        clipped = jnp.clip(image, -mean, 255 - mean)
+        return jnp.where(settings.clip, clipped, image), -metrics["loss"]
 
-    return step, climb
+    return step
+
+
+def make_climb(objective: Callable) -> Callable:
+    """`climb(image, data, settings, key) -> (image, [first, last] objective)`: the steps of an octave."""
+    step = make_step(objective)
+
+    def climb(image, data, settings, key):
+        def body(t, carry):
+            image, curve = carry
+            image, reached = step(image, data, settings, jax.random.fold_in(key, t))
+            first = jnp.where(t == 0, reached, curve[0])
+            return image, jnp.stack([first, reached])
+
+        # A number of steps that the program is given: the same one serves all.
+        return jax.lax.fori_loop(0, settings.iterations, body, (image, jnp.zeros(2)))
+
+    return climb
 
 
 @functools.lru_cache
-def ascent(objective: Callable, settings: Settings) -> Callable:
-    """All steps of an octave as one program, compiled once a shape."""
-    step, tx = make_step(objective, settings)
+def compiled_climb(features: Features) -> Callable:
+    """`make_climb` of a network, compiled once a shape and set of layers."""
+    return jax.jit(make_climb(make_objective(features)))
 
-    @jax.jit
-    def ascend(image, data, key):
-        state = init_state(image, tx)
-        steps = jnp.arange(settings.iterations)
-        state, metrics = jax.lax.scan(lambda s, t: step(s, data, key, t), state, steps)
-        return state.image, metrics["objective"]
 
-    return ascend
+def as_data(settings: Settings) -> Settings:
+    """Without what the host does, as arrays."""
+    numbers = {"iterations": jnp.int32, "jitter": jnp.int32, "step": jnp.float32}
+    numbers |= {"coarse": jnp.float32, "clip": jnp.bool_, "random": jnp.bool_}
+    arrays = {name: kind(getattr(settings, name)) for name, kind in numbers.items()}
+    return Settings(octaves=None, scale=None, **arrays)
 
 
 def sizes(shape: tuple[int, int], settings: Settings) -> list[tuple[int, int]]:
@@ -169,7 +188,7 @@ def sizes(shape: tuple[int, int], settings: Settings) -> list[tuple[int, int]]:
 def dream(
     network: Network,
     image: np.ndarray,
-    objective: Objective,
+    goal: Goal,
     key: jax.Array,
     settings: Settings = Settings(),
 ) -> Dream:
@@ -178,16 +197,16 @@ def dream(
     What an octave adds (its detail) is enlarged and added to the photograph at the next size, so that the
     photograph itself stays sharp.
     """
-    compute = make_objective(network.features, objective.layer, objective.kind)
-    ascend = ascent(compute, settings)
-    data = (network.params, objective.target, jnp.asarray(network.mean).reshape(1, 1, 3))
+    climb = compiled_climb(network.features)
+    data = (network.params, goal, jnp.asarray(network.mean).reshape(1, 1, 3))
     bases = [np.asarray(image, np.float32)]
     for shape in sizes(image.shape[:2], settings)[-2::-1]:
         bases.append(resize_linear(bases[-1], shape))
     detail, curves, dreamt = np.zeros_like(bases[-1]), [], bases[-1]
     for octave, base in enumerate(reversed(bases)):
         detail = resize_linear(detail, base.shape[:2])
-        found, curve = ascend(base + detail, data, jax.random.fold_in(key, octave))
+        key_here = jax.random.fold_in(key, octave)
+        found, curve = climb(jnp.asarray(base + detail), data, as_data(settings), key_here)
         dreamt = np.asarray(found)
         detail = dreamt - base
         curves.append(np.asarray(curve))
@@ -197,7 +216,7 @@ def dream(
 def zoom(
     network: Network,
     image: np.ndarray,
-    objective: Objective,
+    goal: Goal,
     key: jax.Array,
     settings: Settings,
     *,
@@ -206,15 +225,15 @@ def zoom(
 ):
     """Yields `frames` dreams, each of the one before, with `share` of its sides cut off and enlarged."""
     for frame in range(frames):
-        image = dream(network, image, objective, jax.random.fold_in(key, frame), settings).image
+        image = dream(network, image, goal, jax.random.fold_in(key, frame), settings).image
         yield image
         image = zoomed(image, share)
 
 
-def value(network: Network, image: np.ndarray, objective: Objective) -> float:
+def value(network: Network, image: np.ndarray, goal: Goal) -> float:
     """The objective of an image."""
-    compute = make_objective(network.features, objective.layer, objective.kind)
-    return float(_compiled(compute)(jnp.asarray(image), (network.params, objective.target)))
+    compute = _compiled(make_objective(network.features))
+    return float(compute(jnp.asarray(image), (network.params, goal)))
 
 
 @functools.lru_cache
@@ -233,10 +252,15 @@ def activations(network: Network, image: np.ndarray, layer: str) -> jax.Array:
     return found[layer].astype(jnp.float32)
 
 
-def guided(network: Network, guide: np.ndarray, layer: str) -> Objective:
+def energy(layer: str, among: Sequence[str] = ()) -> Goal:
+    """1/2 |a|^2 of `layer`, by a program that also computes the layers `among`."""
+    return Goal({name: jnp.float32(name == layer) for name in dict.fromkeys((*among, layer))})
+
+
+def guided(network: Network, guide: np.ndarray, layer: str) -> Goal:
     """Likeness to the features of `guide`, an image of any size."""
     a = activations(network, guide, layer)
-    return Objective(layer, "guide", a.reshape(-1, a.shape[-1]))
+    return Goal(guide={layer: a.reshape(-1, a.shape[-1])})
 
 
 def likeness(network: Network, image: np.ndarray, guide: np.ndarray, layer: str) -> float:
@@ -250,9 +274,9 @@ def likeness(network: Network, image: np.ndarray, guide: np.ndarray, layer: str)
     return float((directions(image) @ directions(guide).T).max(axis=1).mean())
 
 
-def of_class(layer: str, classes: Sequence[int], count: int = 1000) -> Objective:
+def of_classes(layer: str, classes: Sequence[int], count: int = 1000) -> Goal:
     """The sum of some channels, of `count`."""
-    return Objective(layer, "channels", jnp.zeros(count).at[jnp.asarray(classes)].set(1.0))
+    return Goal(channels={layer: jnp.zeros(count).at[jnp.asarray(classes)].set(1.0)})
 
 
 def to_pixels(network: Network, image: np.ndarray, *, clip: bool = True) -> np.ndarray:
