@@ -422,7 +422,7 @@ def test_classes_with_and_without_the_prior_differ_in_it_alone(seen_items):
 
 def test_all_photographs_have_the_first_ones_shape(seen_items):
     found = photographs_of(seen_items.config, seen_items.data)
-    assert {x.shape for x in found.values()} == {(43, 65, 3)}
+    assert {x.shape for x in found.values()} == {(49, 73, 3)}
     assert all(x.min() >= -MEAN.max() and x.max() <= 255 - MEAN.min() for x in found.values())
 
 
