@@ -34,7 +34,7 @@ def compile_cache():
     keep_compiled(CACHE / "deep-morning")
 
 
-PAPERS = ("dqn", "neural_style", "gan", "srcnn", "ntm", "vdsr")
+PAPERS = ("dqn", "neural_style", "deepdream", "gan", "srcnn", "ntm", "vdsr", "adversarial")
 """The longest first."""
 
 
@@ -98,7 +98,7 @@ def smoke(request):
 
     def smoke(name):
         if name not in runs:
-            if name == "neural_style":
+            if name in ("neural_style", "deepdream"):
                 request.getfixturevalue("squeezenet")  # or skip
             experiment = importlib.import_module(f"experiments.{name}.experiment")
             config = importlib.import_module(f"experiments.{name}.config").PRESETS["smoke"]
@@ -117,5 +117,5 @@ def _smoke_of(name):
     return of
 
 
-for _name in ("gan", "srcnn", "vdsr", "ntm", "dqn", "neural_style"):
+for _name in PAPERS:
     globals()[f"{_name}_smoke"] = _smoke_of(_name)
