@@ -1,7 +1,7 @@
 """A step of DeepDream to inception_4c, ours against plain PyTorch.
 
-GoogLeNet with random weights, which costs the same: jitter, forward, backward, g / mean |g|, clip. `make bench
-PAPER=deepdream` runs this, on the same device in one go, and keeps the medians.
+GoogLeNet with random weights, which costs the same: jitter, forward, backward, g / mean |g|, clip.
+`make bench PAPER=deepdream` runs this, on the same device in one go, and keeps the medians.
 """
 
 import jax
