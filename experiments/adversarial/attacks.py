@@ -38,9 +38,9 @@ def fgsm(
     return signed_step(x, jax.grad(loss)(x), epsilon)
 
 
-def random_signs(key: jax.Array, x: jax.Array, epsilon: jax.Array | float) -> jax.Array:
-    """The control: a step as large in every pixel, up or down by the toss of a coin."""
-    return signed_step(x, jax.random.rademacher(key, x.shape, jnp.float32), epsilon)
+def random_signs(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """The control's direction: up or down in every pixel by the toss of a coin."""
+    return jax.random.rademacher(key, shape, jnp.float32)
 
 
 class Verdicts(NamedTuple):

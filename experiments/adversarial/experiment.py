@@ -173,7 +173,7 @@ def fgsm(
     straight, farthest, arrays = [], [], {}
     for i, key in enumerate(keys):
         nets = nets_of(config, needs["training"], i)
-        signs_key = purpose(key, "random signs")
+        coins = attacks.random_signs(purpose(key, "random signs"), x.shape)
         for j, name in enumerate(KINDS):
             logits, params = nets.logits[name], nets.params[name]
             direction = attacks.compiled(gradient_of)(logits, params, x, labels)
@@ -181,7 +181,7 @@ def fgsm(
                 moved = attacks.signed_step(x, direction, epsilon)
                 found = attacks.judged(logits, params, moved, labels)
                 error[i, j, k], confidence[i, j, k] = found
-                tossed = attacks.random_signs(signs_key, x, epsilon)
+                tossed = attacks.signed_step(x, coins, epsilon)
                 noise[i, j, k] = attacks.judged(logits, params, tossed, labels).error
                 if k == at and name == "maxout":
                     farthest.append(float(jnp.abs(moved - x).max()) / max(config.epsilon, 1e-9))
@@ -241,7 +241,8 @@ def transfer(
     noise = np.zeros((len(keys), len(names)))
     for i, key in enumerate(keys):
         nets = nets_of(config, needs["training"], i)
-        tossed = attacks.random_signs(purpose(key, "random signs"), x, config.epsilon)
+        coins = attacks.random_signs(purpose(key, "random signs"), x.shape)
+        tossed = attacks.signed_step(x, coins, config.epsilon)
         for j, source in enumerate(names):
             moved = attacks.compiled(attacks.fgsm)(
                 nets.logits[source], nets.params[source], x, labels, config.epsilon
@@ -406,7 +407,8 @@ def panda(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> R
     changed = float(jnp.mean(after.argmax(axis=1) != labels))
     tossed = []
     for key in keys:
-        signs = attacks.random_signs(purpose(key, "photographs"), x, epsilon)
+        coins = attacks.random_signs(purpose(key, "photographs"), x.shape)
+        signs = attacks.signed_step(x, coins, epsilon)
         tossed.append(float(jnp.mean(p(params, signs).argmax(axis=1) != labels)))
     direction = jnp.sign(moved - x)
     arrays = {
