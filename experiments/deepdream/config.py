@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.deepdream.claims import CLAIMS
-from experiments.deepdream.layers import CLASSES, LAYERS
+from experiments.deepdream.layers import LAYERS
 from lib.base.errors import UserError, option
+from lib.pretrained.classes import CLASSES
 from lib.run.config import at_least
 from lib.run.paper import Part
 

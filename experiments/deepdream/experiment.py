@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.deepdream.config import SETS, Config, check
 from experiments.deepdream.imbalance import imbalance
-from experiments.deepdream.layers import CLASSES, DOGS, LAYERS, SCORES
+from experiments.deepdream.layers import LAYERS, SCORES
 from experiments.deepdream.network import entropy, posterior, prepare, untrained
 from experiments.deepdream.octaves import (
     Dream,
@@ -28,6 +28,7 @@ from lib.data import Dataset, load
 from lib.ops.color import luma
 from lib.ops.resize import interpolate, resize, zoomed
 from lib.pretrained import load as load_pretrained
+from lib.pretrained.classes import CLASSES, DOGS
 from lib.run.keys import purpose
 from lib.run.loop import train_on_host
 from lib.run.paper import load_paper

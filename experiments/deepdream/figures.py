@@ -5,9 +5,9 @@ from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from experiments.deepdream.claims import SHARE_OF_DOGS
-from experiments.deepdream.layers import DOGS
 from lib.plots.images import show
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.pretrained.classes import DOGS
 from lib.run.paper import Figure
 from lib.run.result import Result
 

@@ -16,7 +16,7 @@ from experiments.deepdream.experiment import (
     rank_correlation,
     wavelength,
 )
-from experiments.deepdream.layers import CLASSES, DOGS, LAYERS, SCORES
+from experiments.deepdream.layers import LAYERS, SCORES
 from experiments.deepdream.network import check_layer, entropy, make_features, prepare, untrained
 from experiments.deepdream.octaves import (
     Goal,
@@ -35,6 +35,7 @@ from experiments.deepdream.octaves import (
 )
 from lib.base.errors import UserError
 from lib.ops.resize import resize_linear, zoomed
+from lib.pretrained.classes import CLASSES, DOGS
 from lib.run.keys import root_keys
 from lib.run.watch import Watch
 
