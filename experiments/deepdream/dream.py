@@ -20,6 +20,8 @@ BYTES_AT_LEAST = 700 * 2**20
 """What the process takes before any image (measured)."""
 MS_A_FRAME = 80
 """Of the GIF."""
+GUIDE_SIDE = 256
+"""Longer side that a guide is shrunk to: each of its positions is compared with each of the image's."""
 
 Positional = tyro.conf.Positional
 
@@ -117,7 +119,7 @@ def main(words: list[str]) -> None:
     from lib.run import devices
 
     device = devices.choose(request.device)
-    guide_shape = guide and shrunk(guide.pixels.shape[:2], request.size // 2)
+    guide_shape = guide and shrunk(guide.pixels.shape[:2], GUIDE_SIDE)
     check_sizes(request, name, shape, guide_shape)
     needed = bytes_needed(name, height * width)
     check_memory(request, name, needed)
