@@ -34,7 +34,8 @@ def compile_cache():
     keep_compiled(CACHE / "deep-morning")
 
 
-PAPERS = ("dqn", "neural_style", "deepdream", "gan", "srcnn", "ntm", "vdsr", "adversarial")
+PAPERS = ("dqn", "neural_style", "deepdream", "gan", "srcnn", "ntm", "vdsr")
+PAPERS += ("visualisation", "adversarial")
 """The longest first."""
 
 
@@ -98,7 +99,7 @@ def smoke(request):
 
     def smoke(name):
         if name not in runs:
-            if name in ("neural_style", "deepdream"):
+            if name in ("neural_style", "deepdream", "visualisation"):
                 request.getfixturevalue("squeezenet")  # or skip
             experiment = importlib.import_module(f"experiments.{name}.experiment")
             config = importlib.import_module(f"experiments.{name}.config").PRESETS["smoke"]
