@@ -11,9 +11,6 @@ from lib.pretrained.classes import DOGS
 from lib.run.paper import Figure
 from lib.run.result import Result
 
-WIDEST_FRAME = 320
-"""Pixels that a frame of the animation is at least shown at."""
-
 
 def the_dream(result: Result) -> Drawing:
     """Photographs, what a high and a low layer dream of them, and as many steps without octaves."""
@@ -139,10 +136,7 @@ def classes(result: Result) -> Drawing:
 
 def zoom(result: Result) -> list[Image.Image]:
     """From noise, frame by frame."""
-    frames = [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
-    factor = max(1, -(-WIDEST_FRAME // frames[0].width))
-    size = (frames[0].width * factor, frames[0].height * factor)
-    return [frame.resize(size, Image.Resampling.BICUBIC) for frame in frames]
+    return [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
 
 
 def curves(result: Result) -> Drawing:
