@@ -245,7 +245,9 @@ def deconvnet(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
         found = studied(config, params, tests, purpose(key, "places"))
         blank = studied(config, member(start.params, i), tests, purpose(key, "places again"))
         row = found.metrics | {"net_accuracy": float(np.mean(said == answers))}
-        row["patches_alike_untrained"] = blank.metrics["patches_alike"]
+        for name in ("patches_alike", "projection_own"):
+            row[f"{name}_untrained"] = blank.metrics[name]
+        row["patches_learned"] = row["patches_alike"] - row["patches_alike_untrained"]
         for name, number in row.items():
             metrics.setdefault(name, []).append(number)
         arrays = arrays or found.arrays
