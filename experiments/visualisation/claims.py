@@ -60,8 +60,8 @@ CLAIMS = (
     Claim(
         id="alike",
         where="Zeiler, Figure 2",
-        statement="What most excites a map looks alike: mean cosine of its nine patches, more than of nine at "
-        "random places; and that more than before training by",
+        statement="What most excites a map looks alike: mean cosine of its nine patches, more than of nine "
+        "at random places; and that more than before training by",
         paper="similar structure",
         metric="patches_learned",
         part="deconvnet",
