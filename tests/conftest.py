@@ -34,7 +34,10 @@ def compile_cache():
     keep_compiled(CACHE / "deep-morning")
 
 
-PAPERS = ("dqn", "neural_style", "deformable", "gan", "srcnn", "ntm", "vdsr")
+PAPERS = (
+    *("dqn", "neural_style", "deepdream", "deformable", "gan", "seq2seq", "srcnn", "ntm"),
+    *("visualisation", "vdsr", "adversarial"),
+)
 """The longest first."""
 
 
@@ -98,7 +101,7 @@ def smoke(request):
 
     def smoke(name):
         if name not in runs:
-            if name == "neural_style":
+            if name in ("neural_style", "deepdream", "visualisation"):
                 request.getfixturevalue("squeezenet")  # or skip
             experiment = importlib.import_module(f"experiments.{name}.experiment")
             config = importlib.import_module(f"experiments.{name}.config").PRESETS["smoke"]

@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
     prog = "python -m experiments.neural_style"
     request = read_options(Request, words, prog=prog, description=said)
 
-    from lib.pictures.picture import read_picture, storable, write_picture
+    from lib.pictures.picture import colors_of, read_picture, storable, write_picture
     from lib.pretrained import cache
 
     content = read_picture(request.content, request.max_megapixels)
@@ -106,16 +106,6 @@ def alpha_of(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
         return None
     alpha = resize(pixels[..., -1] * np.float32(255 / peak), shape)
     return np.clip(alpha + 0.5, 0, 255).astype(np.uint8)
-
-
-def colors_of(pixels: np.ndarray) -> np.ndarray:
-    """float32 `[H, W, 3]` in 0..255 of `[H, W, 1 to 4]`, 8 or 16 bits; what is transparent is white."""
-    levels = pixels.astype(np.float32) * np.float32(255 / np.iinfo(pixels.dtype).max)
-    color = levels[..., :1] if pixels.shape[2] < 3 else levels[..., :3]
-    if pixels.shape[2] in (2, 4):
-        opaque = levels[..., -1:] / 255
-        color = color * opaque + 255 * (1 - opaque)
-    return np.broadcast_to(color, (*color.shape[:2], 3))
 
 
 def weight_of(pixels: np.ndarray) -> np.ndarray:

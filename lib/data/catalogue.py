@@ -393,6 +393,25 @@ STYLE_IMAGES = ImageFiles(
     usual={"content": "f0cb98a4409a1016", "style": "0590de19dabede24"},
 )
 
+_DEEPDREAM = (
+    "https://raw.githubusercontent.com/google/deepdream/bbc2ddf9e7632cc3f4d3e70211e85ae7169f366f"
+)
+_BESIDE_THE_NOTEBOOK = ("deepdream_images", "deepdream")
+
+DEEPDREAM_IMAGES = ImageFiles(
+    name="deepdream_images",
+    about="Mordvintsev, Olah and Tyka (2015), DeepDream, github.com/google/deepdream: the sky that its "
+    "notebook dreams on, and the flowers that guide it.",
+    sizes={"sky": 1, "guide": 1},
+    files={"sky1024px.jpg": "sky", "flowers.jpg": "guide"},
+    served=_at(
+        _DEEPDREAM,
+        "sky1024px.jpg 65049 779ddda9280908ccda18d7ade2f7f84805bf22cdbce3b61ddddd7ea4a4697050",
+        "flowers.jpg 30570 bdcaf97d07f9619a3dde0b04694ec83c2b2a3188e3e24d88db952e81b9d9f740",
+    ),
+    folders={"sky": _BESIDE_THE_NOTEBOOK, "guide": _BESIDE_THE_NOTEBOOK},
+)
+
 MULTI30K = Text(
     name="multi30k",
     about="Elliott, Frank, Sima'an and Specia (2016), Multi30K: Multilingual English-German Image "
@@ -535,6 +554,7 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         *(MNIST, FASHION_MNIST, DIGITS, CIFAR10),
         *(PHOTOGRAPHS, T91, BSD200, SET5, SET14, BSD100, URBAN100, DIV2K, STYLE_IMAGES),
+        DEEPDREAM_IMAGES,
         *(MULTI30K, EUROPARL_SAMPLE, TATOEBA, WMT14),
         *(CAMVID, VOC2012, VOC2012_MASKS, COCO_CAPTIONS, FLICKR8K, CELEB_A),
     )

@@ -1,4 +1,4 @@
-"""Bicubic resizing as MATLAB's `imresize` does it, which the super-resolution papers are measured with."""
+"""Resizing: bicubic as MATLAB's `imresize`, which super-resolution is measured with; and linear."""
 
 import functools
 import math
@@ -67,3 +67,38 @@ def _keys_cubic(x: np.ndarray) -> np.ndarray:
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+
+
+def interpolate(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Linear interpolation of `[H, W, ...]` at `rows` [h] by `columns` [w], pixel centres at whole numbers.
+
+    Beyond the border its pixels are repeated. -> `[h, w, ...]`, of the image's dtype.
+    """
+    for axis, points in enumerate((rows, columns)):
+        points = np.clip(np.asarray(points, np.float64), 0, image.shape[axis] - 1)
+        below = np.minimum(points.astype(int), max(image.shape[axis] - 2, 0))
+        share = (points - below).astype(image.dtype)
+        share = share.reshape((-1,) + (1,) * (image.ndim - axis - 1))
+        above = np.minimum(below + 1, image.shape[axis] - 1)
+        near, far = (np.take(image, taps, axis) for taps in (below, above))
+        image = near + share * (far - near)
+    return image
+
+
+def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Linear, not antialiased, corner pixels on corner pixels: SciPy's `ndimage.zoom` of order 1.
+
+    `[H, W, ...]` -> `[h, w, ...]`.
+    """
+    points = (np.linspace(0, length - 1, n) for n, length in zip(shape, image.shape, strict=False))
+    return interpolate(image, *points)
+
+
+def zoomed(image: np.ndarray, share: float) -> np.ndarray:
+    """The middle of `[h, w, ...]` without `share` of its height and width, at the same shape, linear.
+
+    SciPy's `ndimage.affine_transform` with the matrix 1 - share and the offset `h share / 2`.
+    """
+    return interpolate(
+        image, *((1 - share) * np.arange(n) + n * share / 2 for n in image.shape[:2])
+    )

@@ -251,6 +251,16 @@ def _resolution(x: float, y: float, inch: bool, orientation: int) -> Resolution 
     return Resolution(y, x, inch) if orientation in (5, 6, 7, 8) else Resolution(x, y, inch)
 
 
+def colors_of(pixels: np.ndarray) -> np.ndarray:
+    """float32 `[H, W, 3]` in 0..255 of `[H, W, 1 to 4]`, 8 or 16 bits; what is transparent is white."""
+    levels = pixels.astype(np.float32) * np.float32(255 / np.iinfo(pixels.dtype).max)
+    color = levels[..., :1] if pixels.shape[2] < 3 else levels[..., :3]
+    if pixels.shape[2] in (2, 4):
+        opaque = levels[..., -1:] / 255
+        color = color * opaque + 255 * (1 - opaque)
+    return np.broadcast_to(color, (*color.shape[:2], 3))
+
+
 def storable(picture: Picture, path: Path, scale: int = 1) -> Picture:
     """`picture` as the format of `path` can hold it `scale` times as large; notes say what it cannot.
 

@@ -52,9 +52,8 @@ def check(pretrained: Pretrained) -> list[Row]:
     files = _photographs()
     network = pretrained.network
     photographs = [_middle(images.decode(files[name].read_bytes()), network.side) for name in SHOWN]
-    inputs = np.stack(photographs) - np.asarray(network.mean, np.float32)
-    model = _model(network.name)
-    logits = jax.jit(lambda params, x: model.apply({"params": params}, x, ("logits",))["logits"])
+    inputs = np.stack(photographs)
+    logits = jax.jit(make_classifier(pretrained))
     rows = []
     for name, row in zip(SHOWN, logits(pretrained.params, jnp.asarray(inputs)), strict=True):
         found = np.asarray(jax.nn.softmax(row))
@@ -74,6 +73,19 @@ def _photographs() -> dict[str, images.File]:
 def classifies(pretrained: Pretrained) -> bool:
     """Whether the file has the network's last layer."""
     return list(pretrained.network.layers)[-1] not in pretrained.file.lacks
+
+
+def make_classifier(pretrained: Pretrained):
+    """`logits(params, images)`: RGB in 0..255, float32 `[n, h, w, 3]` -> `[n, 1000]`."""
+    import jax.numpy as jnp
+
+    model, mean = _model(pretrained.network.name), pretrained.network.mean
+    mean = jnp.asarray(mean, jnp.float32).reshape(1, 1, 1, 3)
+
+    def logits(params, images):
+        return model.apply({"params": params}, images - mean, ("logits",))["logits"]
+
+    return logits
 
 
 def _model(name: str):

@@ -82,3 +82,19 @@ def first_step(size: float) -> optax.GradientTransformation:
         return optax.tree.scale(scale, updates), FirstStep(jnp.asarray(False))
 
     return optax.GradientTransformation(init, update)
+
+
+def mean_absolute(size: float) -> optax.GradientTransformation:
+    """Gives every update a mean absolute value of `size`, however steep the loss is.
+
+    DeepDream's rule (Mordvintsev et al. 2015): `g / mean |g|`, neither the norm nor the deviation. Where
+    the gradient is zero everywhere, nothing moves.
+    """
+
+    def scaled(updates, params=None):
+        del params
+        leaves = jax.tree.leaves(updates)
+        mean = sum(jnp.abs(u).sum() for u in leaves) / sum(u.size for u in leaves)
+        return jax.tree.map(lambda u: u * (size / jnp.maximum(mean, 1e-30)), updates)
+
+    return optax.stateless(scaled)

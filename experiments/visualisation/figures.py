@@ -1,0 +1,62 @@
+"""The papers' figures, from a `Result`."""
+
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from experiments.visualisation.maps import cells
+from lib.plots.images import show
+from lib.plots.style import subplots
+from lib.run.paper import Figure
+from lib.run.result import Result
+
+
+def maps(result: Result) -> Drawing:
+    """Photographs, what saliency finds in them, and the fall of the class's probability by occlusion."""
+    arrays = result.arrays
+    count = min(6, len(arrays["photographs"]))
+    figure, axes = subplots(3, count, width=2 * count, height=6.4, squeeze=False)
+    for i in range(count):
+        title = f"class {int(arrays[f'label_{i}'])}, {float(arrays[f'sure_{i}']):.0%}"
+        show(axes[0, i], arrays[f"image_{i}"], title)
+        # A strided network's gradient has its grid; means over a few pixels do not show it.
+        show(axes[1, i], bright(cells(arrays[f"saliency_{i}"], 4)), "" if i else "saliency")
+        fall = arrays[f"occlusion_{i}"]
+        most = max(float(np.abs(fall).max()), 1e-6)
+        axes[2, i].imshow(fall, cmap="RdBu_r", vmin=-most, vmax=most)
+        axes[2, i].set_axis_off()
+        axes[2, i].set_title(f"occlusion, up to {fall.max():.2f}", fontsize=8)
+    return figure
+
+
+def bright(saliency: np.ndarray) -> np.ndarray:
+    """A map in [0, 1], its brightest per cent white."""
+    return np.clip(saliency / max(np.percentile(saliency, 99), 1e-12), 0, 1)
+
+
+def patches(result: Result) -> Drawing:
+    """Zeiler's Figure 2: of some maps the patches that excite them most, beside their projections."""
+    arrays = result.arrays
+    count = sum(name.startswith("patches_") for name in arrays)
+    figure, axes = subplots(2, count, width=3 * count, height=6.6, squeeze=False)
+    for i in range(count):
+        show(axes[0, i], sheet(arrays[f"patches_{i}"]), "" if i else "patches")
+        show(axes[1, i], sheet(arrays[f"projected_{i}"]), "" if i else "projected by the DeConvNet")
+    return figure
+
+
+def sheet(images: np.ndarray, columns: int = 3, gap: int = 2) -> np.ndarray:
+    """Grey images `[n, h, w]`, each stretched to [0, 1], in rows with white between."""
+    n, h, w = images.shape
+    rows = -(-n // columns)
+    found = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap))
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (h + gap), (i % columns) * (w + gap)
+        span = max(float(image.max() - image.min()), 1e-12)
+        found[top : top + h, left : left + w] = (image - image.min()) / span
+    return found
+
+
+FIGURES = {
+    "maps": Figure(maps, ("saliency", "occlusion")),
+    "patches": Figure(patches, ("deconvnet",)),
+}
