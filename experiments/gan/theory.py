@@ -139,7 +139,7 @@ def figure_1(
 
     game = by(adversarial.alternating(players, g_tx, d_tx), lambda key: draw(key, 1))
     d_only = by(adversarial.discriminator_only(players, d_tx), draw)
-    g_only = by(adversarial.generator_only(players, g_tx), lambda key: toy.batch)
+    g_only = by(adversarial.generator_only(players, g_tx, d_tx), draw)
     a = go("toy-early", initialise(init, keys), game, toy.early)
     b = go("toy-inner", a, d_only, toy.inner)
     c = go("toy-outer", b, g_only, toy.outer)
