@@ -115,7 +115,7 @@ class Config:
     """Table 5."""
     sparse_coding: SparseCoding = SparseCoding()
     """The classical baseline."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):

@@ -118,7 +118,7 @@ class Config:
     """Table 2."""
     depths: Depths = Depths()
     """Figure 3."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):
