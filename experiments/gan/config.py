@@ -47,25 +47,27 @@ class Ring:
 class Toy:
     """The one-dimensional game of Figure 1 and Proposition 1 (sizes are ours; the paper gives none)."""
 
-    steps: int = 8_000
+    steps: int = 4_000
     """Rounds of Algorithm 1 until panel (d)."""
+    discriminator_steps: int = 3
+    """Updates of D in a round, Algorithm 1's k: with one, D lags behind G and misses its spikes."""
     early: int = 400
     """Rounds until panel (a): the pair "near convergence" that the next two panels start from."""
-    inner: int = 3_000
+    inner: int = 2_000
     """Discriminator updates with the generator fixed: panel (b), and Proposition 1."""
     outer: int = 1
     """Generator updates with that discriminator fixed: panel (c)."""
-    batch: int = 512
+    batch: int = 256
     """Minibatch."""
-    hidden: int = 64
+    hidden: int = 32
     """Units in each of two layers, both nets."""
-    generator_learning_rate: float = 1e-3
+    generator_learning_rate: float = 3e-4
     """Adam, at the start; it falls to zero along a cosine."""
-    discriminator_learning_rate: float = 1e-2
+    discriminator_learning_rate: float = 3e-3
     """Adam, likewise: D must keep up with G for its gradient to be worth following."""
 
     def __post_init__(self):
-        at_least(self, steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
+        at_least(self, steps=1, discriminator_steps=1, early=1, inner=1, outer=1, batch=1, hidden=1)
         at_least(self, generator_learning_rate=0, discriminator_learning_rate=0)
 
 
@@ -172,7 +174,7 @@ PRESETS = {
         early_steps=200,
         classifier_steps=500,
         every=200,
-        toy=Toy(steps=3_000, early=200, inner=1_000, batch=256),
+        toy=Toy(steps=2_000, early=200, inner=500, batch=128),
         ring=Ring(steps=2_000, batch=128, noise=32, sigma=0.1),
     ),
     "laptop": Config(steps=7_500),

@@ -17,6 +17,7 @@ from lib.metrics.parzen import PAPER_SIGMAS
 from lib.run.claims import judge, summarise
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import Trained, member, train
+from lib.run.paper import load_paper
 from lib.run.watch import Watch
 from lib.steps import adversarial
 from lib.steps.adversarial import AdversarialState, Players
@@ -229,14 +230,14 @@ def test_figure_1_s_numbers_are_of_the_panels_that_its_claims_name(gan_smoke):
     where = p_data + p_g > 0.01
     error = np.abs(d - p_data / (p_data + p_g))[where].mean()
     np.testing.assert_allclose(metrics["proposition_1_error"][0], error, rtol=1e-3)
-    d, p_g = panel("d")
-    where = p_data + p_g > 0.01
-    np.testing.assert_allclose(
-        metrics["toy_d_from_half"][0], np.abs(d - 0.5)[where].mean(), rtol=1e-3
-    )
-    p, q = p_data / p_data.sum(), p_g / p_g.sum()
-    kl = [scipy.special.rel_entr(x, (p + q) / 2).sum() for x in (p, q)]
-    np.testing.assert_allclose(metrics["toy_divergence"][0], sum(kl) / 2, rtol=1e-3)
+    for name, when in (("d", ""), ("a", "early_")):
+        d, p_g = panel(name)
+        p, q = p_data / p_data.sum(), p_g / p_g.sum()
+        from_half = (p * np.abs(d - 0.5)).sum()
+        np.testing.assert_allclose(metrics[f"toy_{when}d_from_half"][0], from_half, rtol=1e-3)
+        kl = [scipy.special.rel_entr(x, (p + q) / 2).sum() for x in (p, q)]
+        np.testing.assert_allclose(metrics[f"toy_{when}divergence"][0], sum(kl) / 2, rtol=1e-3)
+        np.testing.assert_allclose(metrics[f"toy_{when}peak"][0], p_g.max() / 0.5, rtol=1e-3)
 
 
 # --- What shows no effect --------------------------------------------------------------------
@@ -260,6 +261,7 @@ def test_the_papers_own_numbers_hold():
         proposition_1_error=0,
         toy_divergence=0,
         toy_d_from_half=0,
+        toy_peak=1,
         theorem_1_error=0,
         proposition_2_gap=0,
         ring_quality_unrolled=1,
@@ -275,10 +277,21 @@ def test_what_has_not_learned_shows_nothing():
     untrained = verdicts(parzen=-59, parzen_gain=0, gradient_ratio=1, parzen_kmeans_advantage=0)
     assert set(untrained.values()) == {"fails"} and len(untrained) == 4
     # D is 1/2 before it learns, and G's samples lie in one place.
-    toy = verdicts(toy_d_from_half=0, toy_divergence=0.4)
-    assert toy == {"equilibrium": "undecided", "equilibrium-density": "fails"}
-    early = verdicts(toy_d_from_half=0.05, toy_divergence=0.096)
-    assert early == {"equilibrium": "undecided", "equilibrium-density": "fails"}
+    toy = verdicts(toy_d_from_half=0, toy_divergence=0.4, toy_peak=0.5)
+    nothing = {"equilibrium": "undecided", "equilibrium-density": "fails", "no-spike": "undecided"}
+    assert toy == nothing
+    spiked = verdicts(toy_d_from_half=0, toy_divergence=0.01, toy_peak=2)
+    assert spiked["no-spike"] == "fails"
+
+
+@pytest.mark.parametrize("preset", ["laptop", "paper"])
+def test_the_recorded_game_of_figure_1_would_fail_as_it_was_in_panel_a(preset):
+    record = load_paper("experiments.gan").records().get(preset, {"metrics": {}})
+    early = [record["metrics"].get(f"toy_early_{name}") for name in ("divergence", "d_from_half")]
+    if None in early:
+        pytest.skip(f"no record of {preset} has Figure 1")
+    decided = verdicts(toy_divergence=early[0]["mean"], toy_d_from_half=early[1]["mean"])
+    assert decided == {"equilibrium": "undecided", "equilibrium-density": "fails"}
 
 
 coverage = jax.jit(mode_coverage)

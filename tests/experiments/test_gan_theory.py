@@ -36,11 +36,15 @@ def test_proposition_2_the_criterion_falls_to_its_minimum_without_ever_rising(se
 # --- The one-dimensional game ----------------------------------------------------------------
 
 
-def test_the_data_density_is_the_normal_one_and_lies_on_the_grid():
-    wanted = scipy.stats.norm(theory.MEAN, theory.STD).pdf(theory.GRID)
+def test_the_data_are_beta_2_2_and_lie_on_the_grid():
+    law = scipy.stats.beta(2, 2, loc=-0.5, scale=3)
     found = np.asarray(theory.data_density(theory.GRID))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
-    assert abs(np.trapezoid(found, theory.GRID) - 1) < 1e-4
+    np.testing.assert_allclose(found, law.pdf(theory.GRID), rtol=1e-4, atol=1e-6)
+    assert abs(np.trapezoid(found, theory.GRID) - 1) < 1e-3
+    points = np.asarray(theory.draw(jax.random.key(0), 20, 100, 1))
+    assert (
+        points.shape == (20, 100, 1) and scipy.stats.kstest(points.ravel(), law.cdf).pvalue > 0.01
+    )
 
 
 def test_the_generator_density_of_an_affine_generator_is_uniform():
