@@ -1,6 +1,7 @@
 """python -m experiments.srcnn upscale IN OUT --scale 3: any image, enlarged by a trained network."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,9 @@ def load(path: Path | None, scale: int) -> dict:
         )
     path = RESULTS / name if path is None else path / name if path.is_dir() else path
     if path.suffix == ".mat":
+        # The file itself does not say: the authors name it after its scale.
+        if (named := re.fullmatch(r"x(\d)", path.stem)) and named[1] != str(scale):
+            raise UserError(f"{path} holds weights for --scale {named[1]}, not {scale}", 2)
         return authors.srcnn(path)[2]
     params, metadata = load_weights(path)
     if metadata.get("paper") != "srcnn":

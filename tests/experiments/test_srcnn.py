@@ -676,6 +676,16 @@ def test_a_folder_without_the_authors_weights_is_one_line(tmp_path):
         assert str(folder) in str(caught.value) and caught.value.code == 2
 
 
+def test_one_file_of_the_authors_will_do(authors):
+    path = authors / "model" / "9-5-5(ImageNet)" / "x3.mat"
+    config = dataclasses.replace(SMOKE, weights=str(path))
+    (net,) = experiment.load_data(config, only={"authors"}).authors
+    assert (net.name, net.scale) == ("9-5-5(ImageNet)", 3)
+    with pytest.raises(UserError, match="are called x2.mat, x3.mat or x4.mat"):
+        path = path.rename(path.with_name("best.mat"))
+        experiment.load_data(dataclasses.replace(SMOKE, weights=str(path)), only={"authors"})
+
+
 def test_damaged_weights_of_the_authors_are_named(authors):
     path = authors / "model" / "9-5-5(ImageNet)" / "x2.mat"
     path.write_bytes(path.read_bytes()[:200])

@@ -241,6 +241,9 @@ def test_weights_of_the_authors_and_a_file_of_ours(trained, tmp_path, command):
         assert command(tmp_path / "in.png", tmp_path / "out.png", "--weights", weights).code == 0
         made.append((tmp_path / "out.png").read_bytes())
     assert made[0] == made[1] == made[2]
+    (tmp_path / "x3.mat").rename(tmp_path / "x2.mat")
+    ended = command(tmp_path / "in.png", tmp_path / "out.png", "--weights", tmp_path / "x2.mat")
+    assert ended.code == 2 and "x2.mat holds weights for --scale 2, not 3" in ended.err
 
 
 def test_weights_that_come_with_the_paper(trained, tmp_path, command, monkeypatch):
