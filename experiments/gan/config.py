@@ -50,7 +50,7 @@ class Toy:
     steps: int = 4_000
     """Rounds of Algorithm 1 until panel (d)."""
     discriminator_steps: int = 3
-    """Updates of D in a round, Algorithm 1's k: with one, D lags behind G and misses its spikes."""
+    """Updates of D in a round: Algorithm 1's k."""
     early: int = 400
     """Rounds until panel (a): the pair "near convergence" that the next two panels start from."""
     inner: int = 2_000
@@ -181,8 +181,8 @@ PRESETS = {
     "paper": Config(),
 }
 
-# Three seeds of everything took an H100 two minutes; the two tables of densities are nothing beside that.
-_H100 = {"paper": "2 min on an H100 for all parts and three seeds"}
+# Three seeds of everything took an H100 two minutes, in TF32.
+_H100 = {"paper": "2 min on an H100 in TF32, for all of Table 1, its references and section 3"}
 _SECONDS = {"paper": "10 s on any machine"}
 
 PARTS = {
@@ -215,9 +215,13 @@ PARTS = {
     "figure_1": Part(
         "Figure 1, Proposition 1: the one-dimensional game",
         ("proposition_1_error", "toy_*"),
-        takes=_H100,
+        takes={"paper": "a minute a seed on a core"},
     ),
     "theorem_1": Part("Theorem 1", ("theorem_1_error",), takes=_SECONDS),
     "proposition_2": Part("Proposition 2", ("proposition_2_gap",), takes=_SECONDS),
-    "ring": Part("mode collapse on a ring (Metz et al. 2017)", ("ring_*",), takes=_H100),
+    "ring": Part(
+        "mode collapse on a ring (Metz et al. 2017)",
+        ("ring_*",),
+        takes={"paper": "6 min a seed on a core"},
+    ),
 }
