@@ -84,7 +84,7 @@ class Config:
     """States behind the Q curve, collected by a random policy (released code: 500)."""
     chunk: int = 10_000
     """Agent steps in one compiled call."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
 
     def __post_init__(self):

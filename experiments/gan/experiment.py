@@ -29,6 +29,7 @@ from lib.run.keys import purpose
 from lib.run.loop import PyTree, Trained, initialise, member, train
 from lib.run.paper import load_paper
 from lib.run.parts import run_parts
+from lib.run.precision import dtype_of
 from lib.run.result import Result
 from lib.run.watch import Watch
 from lib.steps import adversarial
@@ -52,7 +53,7 @@ class Game(NamedTuple):
 def make_game(config: Config, images: np.ndarray) -> Game:
     """The MNIST game of the released configuration; sizes and schedules from `config`."""
     features = images.shape[1]
-    dtype = jnp.dtype(config.precision)
+    dtype = dtype_of(config.precision)
     generator = Generator(features, config.generator_hidden, dtype=dtype)
     discriminator = MaxoutDiscriminator(config.discriminator_hidden, config.pieces, dtype=dtype)
     pixel_means = pixels(images).mean(axis=0)

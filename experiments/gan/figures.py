@@ -4,6 +4,7 @@ import math
 
 import matplotlib.figure
 import numpy as np
+from matplotlib.patches import Circle
 
 from experiments.gan.theory import GRID, data_density
 from lib.plots.images import show, tile
@@ -121,23 +122,22 @@ def figure_proposition_2(result: Result) -> matplotlib.figure.Figure:
 
 
 def figure_ring(result: Result) -> matplotlib.figure.Figure:
-    """Mode collapse: samples of the first replica through training, plain above, unrolled below."""
-    centres = result.arrays["ring_centres"]
-    games = {name: result.arrays[f"ring_{name}"] for name in ("plain", "unrolled")}
+    """Mode collapse: samples through training, plain above, unrolled below; circles at three deviations."""
+    centres, radius = result.arrays["ring_centres"], result.arrays["ring_circle"]
     updates = result.arrays["ring_updates"]
-    figure, axes = subplots(2, len(updates), width=10, height=3.6, sharex=True, sharey=True)
-    for row, (name, stagewise) in enumerate(games.items()):
-        for column, replicas in enumerate(stagewise):
-            axis = axes[row, column]
-            axis.scatter(*centres.T, s=60, facecolors="none", edgecolors=GUIDE, lw=0.8)
-            axis.scatter(*replicas[0].T, s=3, color=MODEL, alpha=0.4, lw=0)
-            limit = 1.5 * np.abs(centres).max()
+    limit = 1.4 * np.abs(centres).max()
+    figure, axes = subplots(2, len(updates), width=11, height=3.9, sharex=True, sharey=True)
+    for row, name in zip(axes, ("plain", "unrolled"), strict=True):
+        for axis, samples in zip(row, result.arrays[f"ring_{name}"], strict=True):
+            axis.scatter(*samples.T, s=3, color=MODEL, alpha=0.4, lw=0)
+            for centre in centres:
+                axis.add_patch(Circle(centre, radius, fill=False, color=DATA, lw=0.6))
             axis.set(
                 xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=(), yticks=()
             )
-            if row == 0:
-                axis.set_title(f"{updates[column]:,} updates".replace(",", " "))
-        axes[row, 0].set_ylabel(f"{name} GAN")
+        row[0].set_ylabel(f"{name} GAN")
+    for axis, done in zip(axes[0], updates, strict=True):
+        axis.set_title(f"{done:,} rounds".replace(",", " "))
     return figure
 
 

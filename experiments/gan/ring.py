@@ -1,6 +1,7 @@
 """Mode collapse on a ring of Gaussians: the plain game against the unrolled one (Metz et al. 2017)."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ STAGES = 5
 """Rows of samples kept through training, as in the paper's Figure 2."""
 SAMPLES = 2500
 """Samples that the modes are counted on."""
+SHOWN = 500
+"""Of them, those in the figure."""
+GAIN = 0.8
+"""Of the orthogonal initialisation (paper, appendix A)."""
+INPUT_SCALE = 4.0
+"""D divides its input by this (ibid.)."""
+WIDTH = 0.5
+"""Half the width of the annulus around the ring, which no generator had to learn."""
 
 
 def centres(config: Ring) -> jax.Array:
@@ -33,6 +42,11 @@ def centres(config: Ring) -> jax.Array:
     """
     angles = 2 * jnp.pi * jnp.arange(config.modes) / config.modes
     return config.radius * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+
+
+def half_way(config: Ring) -> float:
+    """Half the distance between two neighbouring modes: the radius of a mode's neighbourhood."""
+    return config.radius * math.sin(math.pi / config.modes)
 
 
 def draw(config: Ring, key: jax.Array, n: int) -> jax.Array:
@@ -51,21 +65,26 @@ class Game(NamedTuple):
     discriminator_tx: optax.GradientTransformation
 
 
+def annulus(config: Ring, key: jax.Array, n: int) -> jax.Array:
+    """`[n, 2]` points of a smear over the ring, uniform in angle and in radius: not to be taken for modes."""
+    angle_key, radius_key = jax.random.split(key)
+    angles = jax.random.uniform(angle_key, (n,), maxval=2 * math.pi)
+    radii = config.radius + jax.random.uniform(radius_key, (n,), minval=-WIDTH, maxval=WIDTH)
+    return radii[:, None] * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+
+
 def make_game(config: Ring) -> Game:
-    """The nets and optimisers of the demo; the plain and the unrolled game have the same."""
-    orthogonal = nn.initializers.orthogonal(1.4)
-    hidden = (config.hidden, config.hidden)
-    generator = MLP(2, hidden, kernel_init=orthogonal)
-    discriminator = MLP(1, hidden, kernel_init=orthogonal)
+    """The nets and optimisers of the paper's appendix; the plain and the unrolled game have the same."""
+    how = {"activation": nn.relu, "kernel_init": nn.initializers.orthogonal(GAIN)}
+    generator = MLP(2, (config.hidden, config.hidden), **how)
+    discriminator = MLP(1, (config.hidden,), **how)
 
     def adam(learning_rate):
         # eps_root: where a gradient is exactly zero, the root's derivative must stay finite.
         return optax.adam(learning_rate, b1=0.5, eps=1e-8, eps_root=1e-16)
 
-    g_tx, d_tx = (
-        adam(config.generator_learning_rate),
-        adam(config.discriminator_learning_rate),
-    )
+    g_tx = adam(config.generator_learning_rate)
+    d_tx = adam(config.discriminator_learning_rate)
 
     def noise(key, n):
         return jax.random.normal(key, (n, config.noise))
@@ -75,7 +94,7 @@ def make_game(config: Ring) -> Game:
 
     def discriminate(params, x, key):
         del key
-        return discriminator.apply({"params": params}, x)[:, 0]
+        return discriminator.apply({"params": params}, x / INPUT_SCALE)[:, 0]
 
     def init(key):
         g_key, d_key = jax.random.split(key)
@@ -89,41 +108,47 @@ def make_game(config: Ring) -> Game:
 def ring(
     config: Config, keys: jax.Array, data: Any, watch: Watch, needs: Mapping[str, Result]
 ) -> Result:
-    """Both games from the same start, `replicas` of each a key; samples, modes and quality."""
+    """Both games from the same start: samples, modes, quality; and what an annulus scores by the same."""
     del data
     config = config.ring
     game, modes = make_game(config), centres(config)
     ends = [config.steps * stage // STAGES for stage in range(STAGES + 1)]
 
-    def init_all(key):
-        # One after another: a vmapped orthogonal initialiser, that is a batched QR
-        # decomposition, can hang jaxlib 0.10 on a CPU.
-        return jax.lax.map(game.init, jax.random.split(purpose(key, "ring"), config.replicas))
-
     @jax.jit
-    def sample(state, key):
-        z = game.players.noise(purpose(key, "ring samples"), SAMPLES)
-        return jax.vmap(lambda g: game.players.generate(g, z))(state.generator)
+    def sample(generator, key):
+        return game.players.generate(generator, game.players.noise(key, SAMPLES))
 
-    start = initialise(init_all, keys)
+    def samples(states):
+        return [
+            sample(member(states, i).generator, purpose(key, "ring samples"))
+            for i, key in enumerate(keys)
+        ]
+
+    start = initialise(lambda key: game.init(purpose(key, "ring")), keys)
     metrics: dict[str, list[float]] = {}
-    arrays = {"ring_centres": np.asarray(modes), "ring_updates": np.asarray(ends)}
+    arrays = {
+        "ring_centres": np.asarray(modes),
+        "ring_circle": np.asarray(3 * config.sigma),
+        "ring_updates": np.asarray(ends),
+    }
+
+    def measure(name, samples):
+        for what, share, within in (
+            ("modes", "quality", 3.0),
+            ("neighbourhoods", "near", half_way(config) / config.sigma),
+        ):
+            scores = [mode_coverage(x, modes, config.sigma, within) for x in samples]
+            metrics[f"ring_{what}_{name}"] = [int(covered) for covered, _ in scores]
+            metrics[f"ring_{share}_{name}"] = [float(good) for _, good in scores]
+
     for name, unroll in (("plain", 0), ("unrolled", config.unroll)):
         stages = [start, *play(name, unroll, config, game, start, ends, keys, watch)]
-        shown = [sample(member(states, 0), keys[0]) for states in stages]
-        arrays[f"ring_{name}"] = np.asarray(jnp.stack(shown))[:, :, :500]
-        scores = [
-            score(sample(member(stages[-1], i), k), modes, config.sigma) for i, k in enumerate(keys)
-        ]
-        for i, measure in enumerate(("modes", "quality")):
-            metrics[f"ring_{measure}_{name}"] = np.concatenate([s[i] for s in scores]).tolist()
+        arrays[f"ring_{name}"] = np.stack([samples(states)[0][:SHOWN] for states in stages])
+        measure(name, samples(stages[-1]))
+    measure("annulus", [annulus(config, purpose(key, "annulus"), SAMPLES) for key in keys])
     pairs = zip(metrics["ring_modes_unrolled"], metrics["ring_modes_plain"], strict=True)
     metrics["ring_modes_gained"] = [unrolled - plain for unrolled, plain in pairs]
     return Result(metrics, arrays=arrays)
-
-
-score = jax.vmap(mode_coverage, in_axes=(0, None, None))
-"""Modes and quality of samples `[replicas, n, 2]`."""
 
 
 def play(
@@ -136,8 +161,8 @@ def play(
     keys: jax.Array,
     watch: Watch,
 ) -> Iterator[adversarial.AdversarialState]:
-    """The states at all `ends` but the first; the generator plays the minimax loss, as in the demo."""
-    rule = adversarial.simultaneous(
+    """The states at all `ends` but the first; both players play the minimax value, in turn."""
+    rule = adversarial.alternating(
         game.players,
         game.generator_tx,
         game.discriminator_tx,
@@ -146,13 +171,8 @@ def play(
     )
 
     def step(state, _, key, t):
-        def one(state, key):
-            x_key, game_key = jax.random.split(key)
-            return rule(state, draw(config, x_key, config.batch), game_key)
-
-        replica_keys = jax.random.split(jax.random.fold_in(key, t), config.replicas)
-        state, rows = jax.vmap(one)(state, replica_keys)
-        return state, {metric: values.mean() for metric, values in rows.items()}
+        x_key, game_key = jax.random.split(jax.random.fold_in(key, t))
+        return rule(state, draw(config, x_key, config.batch)[None], game_key)
 
     for stage, (begin, end) in enumerate(itertools.pairwise(ends), start=1):
         steps = end - begin

@@ -96,7 +96,7 @@ class Config:
     """Iterations in one compiled call, and between two points of a curve."""
     noises: int = 4
     """White noises that Figure 6 (2016) begins with (paper: 4)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the network; losses and the image stay float32."""
 
     def __post_init__(self):

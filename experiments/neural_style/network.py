@@ -11,6 +11,7 @@ from experiments.neural_style.layers import LAYERS, Layers
 from lib.models import squeezenet, vgg
 from lib.models.unit_mean import mean_activations, unit_mean
 from lib.pretrained import Pretrained
+from lib.run.precision import dtype_of
 
 Params = Any
 
@@ -39,7 +40,7 @@ class Network(NamedTuple):
 @functools.lru_cache
 def make_features(name: str, pooling: str, precision: str) -> Callable:
     """The `features` of a `Network`: the same function, and so compiled once, for equal arguments."""
-    dtype = None if precision == "float32" else precision
+    dtype = dtype_of(precision)
     if name == "squeezenet1_1":
         net = squeezenet.SqueezeNet(pooling, dtype=dtype)
     else:

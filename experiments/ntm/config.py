@@ -169,7 +169,7 @@ class Config:
     """Sequences between two points of a learning curve."""
     chunk: int = 500
     """Sequences in one compiled call."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything: attention over 128 rows needs float32."""
     copy: Copy = Copy(
         **_networks(Network((100,), 1e-4), Network((100,), 1e-4), Network((256,) * 3, 3e-5))

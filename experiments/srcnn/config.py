@@ -110,12 +110,12 @@ class Config:
     chunk: int = 500
     """Updates in one compiled call."""
     weights: str = ""
-    """A folder of the authors' weights (.../9-5-5(ImageNet)/x3.mat), which the part authors scores."""
+    """The authors' weights for the part authors: a folder of them, or one .../9-5-5(ImageNet)/x3.mat."""
     colors: Colors = Colors()
     """Table 5."""
     sparse_coding: SparseCoding = SparseCoding()
     """The classical baseline."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):

@@ -1,5 +1,6 @@
 """What the networks are compared with: bicubic, the authors' own weights, and sparse coding."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -22,16 +23,20 @@ class Network(NamedTuple):
     upscale: Callable[[np.ndarray], jax.Array]
 
 
-def load_authors(folder: Path) -> list[Network]:
-    """The authors' networks `<name>/x2.mat`, `x3.mat`, `x4.mat` anywhere below `folder`.
+def load_authors(path: Path) -> list[Network]:
+    """The authors' networks `<name>/x2.mat`, `x3.mat`, `x4.mat` anywhere below `path`, or `path` itself.
 
     Raises:
       UserError: there are none, or one is damaged.
     """
-    files = sorted(folder.rglob("x[234].mat"))
-    files = [f for f in files if "FSRCNN" not in str(f.relative_to(folder))]
+    if path.is_file() and not re.fullmatch(r"x[234]\.mat", path.name):
+        raise UserError(
+            f"--weights {path}: the authors' files are called x2.mat, x3.mat or x4.mat", 2
+        )
+    files = [path] if path.is_file() else sorted(path.rglob("x[234].mat"))
+    files = [f for f in files if "FSRCNN" not in str(f.relative_to(path))]
     if not files:
-        raise UserError(f"--weights {folder}: holds no 9-5-5(ImageNet)/x3.mat or the like", 2)
+        raise UserError(f"--weights {path}: holds no 9-5-5(ImageNet)/x3.mat or the like", 2)
     networks = []
     for file in files:
         sizes, widths, params = authors.srcnn(file)

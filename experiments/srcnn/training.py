@@ -17,6 +17,7 @@ from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop
 from lib.run.keys import purpose
 from lib.run.loop import Trained, initialise, train
+from lib.run.precision import dtype_of
 from lib.run.watch import Watch
 from lib.steps.optimizers import spectral_muon
 from lib.steps.supervised import init_state, supervised
@@ -83,7 +84,7 @@ def make_learner(config: Config, sizes: str, channels: int, steps: int) -> Learn
     The loss is the paper's: squared differences summed over a patch, their mean over patches. The
     step's data are the patches and how much each channel's error counts, float32 `[channels]`.
     """
-    dtype = jnp.dtype(config.precision)
+    dtype = dtype_of(config.precision)
     net = SRCNN(sizes_of(sizes), config.widths, channels, dtype=dtype)
     tx = make_optimiser(config, len(sizes_of(sizes)), steps)
 

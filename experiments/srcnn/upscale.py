@@ -1,10 +1,14 @@
-"""python -m experiments.srcnn upscale IN OUT --scale 3: any image, enlarged by a trained network."""
+"""python -m experiments.srcnn upscale IN OUT --scale 3: any image, enlarged by a trained network.
+
+SRCNN's or VDSR's (`--network`): what is done around the network is the same.
+"""
 
 import dataclasses
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -12,7 +16,8 @@ import tyro
 from lib.base.errors import UserError
 from lib.base.words import read_options
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = {name: Path(__file__).parent.parent / name / "results" for name in ("srcnn", "vdsr")}
+"""Where the weights are that come with each network's paper."""
 WINDOW = 224
 """Side of the windows that a large image is computed in, in pixels of the result: a CPU's fastest."""
 
@@ -27,8 +32,10 @@ class Request:
     """Written whole or not at all: .png, .tif or .jpg; IN itself if you like."""
     scale: Literal[2, 3, 4] = 3
     """How many times as wide and as high."""
+    network: Literal["srcnn", "vdsr"] = "srcnn"
+    """VDSR is the better one, and slower by far."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
-    """A run's folder, a .safetensors file or the authors' .mat (default: the paper's own)."""
+    """A run's folder, a .safetensors file or the authors' .mat (default: those that come with the paper)."""
     max_megapixels: Annotated[float | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = (
         None
     )
@@ -44,7 +51,7 @@ def main(words: list[str]) -> None:
 
     OUT keeps the resolution (dots an inch) of IN: on paper it is as many times as large.
     """
-    about = "Enlarges an image: brightness by SRCNN, colours and transparency bicubically."
+    about = "Enlarges an image: brightness by SRCNN or VDSR, colours and transparency bicubically."
     prog = "python -m experiments.srcnn upscale"
     request = read_options(Request, words, prog=prog, description=about)
 
@@ -54,8 +61,8 @@ def main(words: list[str]) -> None:
     picture = read_picture(request.source, request.max_megapixels)
     picture = storable(picture, request.target, scale)
     check_memory(picture.pixels, scale)
-    params = load(request.weights, scale)
-    large = picture._replace(pixels=upscale(params, picture.pixels, scale))
+    params = load(request.weights, scale, request.network)
+    large = picture._replace(pixels=upscale(params, picture.pixels, scale, request.network))
     write_picture(request.target, large)
     (h, w), (height, width) = picture.pixels.shape[:2], large.pixels.shape[:2]
     print("; ".join([f"{request.target}: {w} x {h} -> {width} x {height} pixels", *large.notes]))
@@ -84,8 +91,8 @@ def check_memory(pixels: np.ndarray, scale: int) -> None:
         )
 
 
-def load(path: Path | None, scale: int) -> dict:
-    """The parameters of an SRCNN for one channel, read from what `--weights` names.
+def load(path: Path | None, scale: int, network: str = "srcnn") -> dict:
+    """The parameters of a network for one channel, read from what `--weights` names.
 
     Raises:
       UserError: there are none, or they are for another scale or another network.
@@ -93,38 +100,58 @@ def load(path: Path | None, scale: int) -> dict:
     from lib.base.weights import load_weights
     from lib.pretrained import authors
 
-    name = f"weights-x{scale}.safetensors"
-    if path is None and not (RESULTS / name).exists():
+    # A VDSR is for all scales.
+    name = f"weights-x{scale}.safetensors" if network == "srcnn" else "weights-vdsr.safetensors"
+    own = RESULTS[network] / name
+    if path is None and not own.exists():
         raise UserError(
             f"no weights for x{scale} come with the paper; name yours with --weights: a run's folder "
-            "(python -m experiments.srcnn makes one) or a .mat file of the authors",
+            f"(python -m experiments.{network} makes one) or a .mat file of the authors",
             2,
         )
-    path = RESULTS / name if path is None else path / name if path.is_dir() else path
+    path = own if path is None else path / name if path.is_dir() else path
     if path.suffix == ".mat":
+        if network == "vdsr":
+            return authors.vdsr(path)
+        # The file itself does not say: the authors name it after its scale.
+        if (named := re.fullmatch(r"x(\d)", path.stem)) and named[1] != str(scale):
+            raise UserError(f"{path} holds weights for --scale {named[1]}, not {scale}", 2)
         return authors.srcnn(path)[2]
     params, metadata = load_weights(path)
-    if metadata.get("paper") != "srcnn":
-        raise UserError(f"{path} holds weights of {metadata.get('paper')}, not of srcnn", 2)
-    if metadata.get("scale") != str(scale):
-        raise UserError(f"{path} holds weights for --scale {metadata.get('scale')}, not {scale}", 2)
+    if metadata.get("paper") != network:
+        raise UserError(f"{path} holds weights of {metadata.get('paper')}, not of {network}", 2)
+    scales = metadata.get("scale") or metadata.get("scales")
+    if str(scale) not in str(scales).split():
+        raise UserError(f"{path} holds weights for --scale {scales}, not {scale}", 2)
     try:
         kernels = kernels_of(params)
         inputs = [1, *(kernel.shape[3] for kernel in kernels)]
         for kernel, before, after in zip(kernels, inputs, [*inputs[1:-1], 1], strict=False):
-            if kernel.shape != (kernel.shape[0], kernel.shape[0], before, after):
+            side = kernel.shape[0] if network == "srcnn" else 3
+            if kernel.shape != (side, side, before, after):
                 raise ValueError(f"a kernel of shape {kernel.shape}")
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise UserError(f"{path} does not hold an SRCNN of one channel ({error})", 2) from None
+        what = {"srcnn": "an SRCNN", "vdsr": "a VDSR"}[network]
+        raise UserError(f"{path} does not hold {what} of one channel ({error})", 2) from None
     return params
 
 
-def kernels_of(params: dict) -> list[np.ndarray]:
+def kernels_of(params: Mapping[str, Any]) -> list[np.ndarray]:
     """`[f, f, in, out]` of each layer, in order."""
     return [params[f"conv{i}"]["kernel"] for i in range(1, len(params) + 1)]
 
 
-def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
+def module(params: Mapping[str, Any], network: str):
+    """The Flax module that `params` are of."""
+    from lib.models.super_resolution import SRCNN, VDSR
+
+    shapes = [kernel.shape for kernel in kernels_of(params)]
+    if network == "vdsr":
+        return VDSR(len(shapes), shapes[0][3])
+    return SRCNN([s[0] for s in shapes], [s[3] for s in shapes[:-1]], padding="EDGE")
+
+
+def upscale(params: dict, pixels: np.ndarray, scale: int, network: str = "srcnn") -> np.ndarray:
     """uint8 or uint16 `[H, W, C]` -> `[H scale, W scale, C]`; C as in `lib.pictures.picture.Picture`."""
     from tqdm import tqdm
 
@@ -136,7 +163,7 @@ def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
     clear = pixels.shape[2] in (2, 4) and bool(
         (pixels[..., -1] != np.iinfo(pixels.dtype).max).any()
     )
-    function = enlarger(params, scale, beyond=halo if clear else 0)
+    function = enlarger(params, scale, network, beyond=halo if clear else 0)
     halo = 2 * halo if clear else halo
     tile = max(WINDOW // scale, 4 * halo)
     windows = len(spans(pixels.shape[0], tile, halo)) * len(spans(pixels.shape[1], tile, halo))
@@ -153,7 +180,7 @@ def upscale(params: dict, pixels: np.ndarray, scale: int) -> np.ndarray:
         return in_tiles(counted, pixels, tile=tile, halo=halo, scale=scale)
 
 
-def enlarger(params: dict, scale: int, *, beyond: int = 0) -> Callable:
+def enlarger(params: dict, scale: int, network: str = "srcnn", *, beyond: int = 0) -> Callable:
     """The paper's way with a whole image, compiled: bicubic, then the network on Y or grey alone.
 
     Args:
@@ -163,12 +190,10 @@ def enlarger(params: dict, scale: int, *, beyond: int = 0) -> Callable:
     import jax
     import jax.numpy as jnp
 
-    from lib.models.super_resolution import SRCNN
     from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
     from lib.ops.resize import resize
 
-    shapes = [kernel.shape for kernel in kernels_of(params)]
-    net = SRCNN([s[0] for s in shapes], [s[3] for s in shapes[:-1]], padding="EDGE")
+    net = module(params, network)
 
     @jax.jit
     def enlarge(pixels):

@@ -111,14 +111,14 @@ class Config:
     chunk: int = 100
     """Updates in one compiled call, at most."""
     weights: str = ""
-    """The authors' weights (VDSR_Official.mat), scored beside ours."""
+    """The authors' weights (VDSR_Official.mat, or a folder with it), scored beside ours."""
     residual: Residual = Residual()
     """Table 1 and Figure 4."""
     scales: Scales = Scales()
     """Table 2."""
     depths: Depths = Depths()
     """Figure 3."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the convolutions; parameters stay float32."""
 
     def __post_init__(self):
@@ -211,7 +211,7 @@ PRESETS = {
 # Figure 3 9 960 of 5, 10, 15 and 20 layers each. Scores compile for each shape of image, a second or so.
 PARTS = {
     "references": Part(
-        "Table 3: bicubic, and the authors' network if --weights names its file",
+        "Table 3: bicubic, and the authors' network if --weights names it",
         ("bicubic_*", "authors_*"),
         data=("test", "authors"),
         takes={"paper": "5 min on two cores"},

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.training import Params, make_patches
+from lib.base.errors import UserError
 from lib.data.super_resolution import Pair, Patches, load_sets, pair
 from lib.pretrained.authors import vdsr
 
@@ -48,7 +49,7 @@ def load_data(
     wanted = SOURCES if only is None else only
     authors = None
     if "authors" in wanted and config.weights:
-        authors = vdsr(Path(config.weights).expanduser())
+        authors = vdsr(authors_file(Path(config.weights).expanduser()))
 
     @functools.cache
     def sets(names, split):
@@ -63,6 +64,21 @@ def load_data(
         authors=authors,
         about={s: [dataset.describe() for dataset in found.get(s, ())] for s in SOURCES},
     )
+
+
+def authors_file(path: Path) -> Path:
+    """The file of the authors' network: `path`, or in a folder the one called VDSR*.mat, at any depth.
+
+    Raises:
+      UserError: the folder holds none, or several (code 2).
+    """
+    if not path.is_dir():
+        return path
+    files = sorted(path.rglob("VDSR*.mat"))
+    if len(files) != 1:
+        found = ", ".join(str(file.relative_to(path)) for file in files) or "none"
+        raise UserError(f"--weights {path}: holds not one VDSR_Official.mat, but {found}", 2)
+    return files[0]
 
 
 def training_patches(config: Config, data: Data, source: str) -> Patches:

@@ -15,6 +15,7 @@ from lib.data.super_resolution import Patches, pair, patches, take
 from lib.models.super_resolution import VDSR
 from lib.run.keys import purpose
 from lib.run.loop import Trained, initialise, member, train
+from lib.run.precision import dtype_of
 from lib.run.watch import Watch
 from lib.steps.optimizers import adjustable_clipping, spectral_muon
 from lib.steps.supervised import init_state, supervised
@@ -165,7 +166,7 @@ def train_network(
       every: updates between two points of the learning curve.
       score: of the parameters, at every point of it.
     """
-    net = VDSR(depth, width, residual, dtype=jnp.dtype(config.precision))
+    net = VDSR(depth, width, residual, dtype=dtype_of(config.precision))
     rate = config.learning_rate if first_rate is None else first_rate
     every = min(every or steps, steps)
 

@@ -1,5 +1,6 @@
 """`load`: from a name to arrays, through whichever place has the data."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
     root = store.root()
     if isinstance(entry, Scenes) and folder is not None and store.prepared(entry, folder):
         root = folder  # perhaps hundreds of GB: read where it is
+    elif folder is not None and places.looks_into_folders(entry) and store.prepared(entry, root):
+        _say_once(
+            f"{name}: prepared in {entry.location(root)} before, so {folder} is not looked at"
+        )
     whole = store.cached(entry, base, root)
     if whole is None:
         if not store.prepared(entry, root):
@@ -75,6 +80,11 @@ def _prepare(entry: Entry, folder: Path | None, root: Path) -> None:
 
         with store.writing(entry, root):
             prepared.prepare(entry, splits, root)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    _say(line)  # and not for each split again
 
 
 def _say(line: str) -> None:

@@ -70,11 +70,16 @@ def gather(entry: Entry, root: Path, folder: Path | None, say: Say):
     raise DataNotFound(entry, root, attempts)
 
 
+def looks_into_folders(entry: Entry) -> bool:
+    """Whether a user's folder can hold the set: some always come with packages that are installed."""
+    return entry.name != "digits" and not (isinstance(entry, ImageFiles) and entry.carried)
+
+
 def _places(entry: Entry, root: Path, folder: Path | None, say: Say):
     if entry.name == "digits":
         yield "scikit-learn's wheel", from_scikit_learn
         return
-    if isinstance(entry, ImageFiles) and entry.carried:
+    if not looks_into_folders(entry):
         yield "the wheels that carry them", lambda: from_installed(entry)
         return
     given = f"--data-dir {folder}" if folder else "--data-dir"

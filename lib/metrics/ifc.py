@@ -1,8 +1,7 @@
 """Information fidelity criterion (Sheikh, Bovik & de Veciana 2005, IEEE TIP 14(12))."""
 
 import chex
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from lib.ops.steerable_pyramid import steerable_pyramid
 
@@ -12,13 +11,14 @@ M = 3
 NOISE_FLOOR = 1e-10
 """What the authors' code adds to each noise variance; it alone keeps `ifc(x, x)` finite."""
 FLAT = 1e-7
-"""A variance below this is zero: float32 cannot tell, of pixels up to 255."""
+"""A variance below this is zero."""
 MIN_SIDE = 65
 
 
-@jax.jit
-def ifc(image: jax.Array, reference: jax.Array) -> jax.Array:
-    """The information that `image` keeps of `reference`, in bits per pixel, a scalar >= 0.
+def ifc(image: np.ndarray, reference: np.ndarray) -> float:
+    """The information that `image` keeps of `reference`, in bits per pixel, at least 0.
+
+    In NumPy and float64 (see `steerable_pyramid`).
 
     In each band of a steerable pyramid the reference is a Gaussian scale mixture `x = s u` of
     vectors, u ~ N(0, C) and s^2 a field, and the image is `y = g x + v`, v ~ N(0, sigma_v^2), with
@@ -44,17 +44,17 @@ def ifc(image: jax.Array, reference: jax.Array) -> jax.Array:
     chex.assert_equal_shape([image, reference])
     if min(reference.shape) < MIN_SIDE:
         raise ValueError(f"a {reference.shape} image: its sides must be at least {MIN_SIDE}")
-    x, y = (jnp.asarray(z, jnp.float32) for z in (reference, image))
-    # The pyramid is linear and the error is small: bands of the error have digits that the
-    # difference of two bands lacks. Nor does a band see a constant.
+    x, y = (np.asarray(z, np.float64) for z in (reference, image))
+    # The pyramid is linear and the error is small: bands of the error have digits that the difference of two
+    # bands lacks. Nor does a band see a constant.
     bits = 0.0
-    for level, bands in enumerate(steerable_pyramid(jnp.stack([x - x.mean(), y - x]), LEVELS)):
+    for level, bands in enumerate(steerable_pyramid(np.stack([x - x.mean(), y - x]), LEVELS)):
         window = 2 ** (LEVELS - level) + 1
-        bits += jax.vmap(_information, in_axes=(0, 0, None))(*bands, window).sum()
-    return bits / x.size
+        bits += sum(_information(*both, window) for both in zip(*bands, strict=True))
+    return float(bits / x.size)
 
 
-def _information(x: jax.Array, error: jax.Array, window: int) -> jax.Array:
+def _information(x: np.ndarray, error: np.ndarray, window: int) -> float:
     """Bits that the band `x + error` shares with `x`, both `[h, w]`."""
     rows, columns = (side // M for side in x.shape)
     x, error = x[: rows * M, : columns * M], error[: rows * M, : columns * M]
@@ -67,12 +67,11 @@ def _information(x: jax.Array, error: jax.Array, window: int) -> jax.Array:
     counts = (rows - 2 * skipped, columns - 2 * skipped)
     g, noise = _channel(x[first:, first:], error[first:, first:], window, counts)
 
-    signal = (g**2 * s2 / (noise + NOISE_FLOOR))[..., None] * eigenvalues[None, None]
-    # Row by row: one running sum in float32 would lose digits.
-    return jnp.log2(1 + signal).sum(axis=(1, 2)).sum()
+    signal = (g**2 * s2 / (noise + NOISE_FLOOR))[..., None] * eigenvalues
+    return np.log2(1 + signal).sum()
 
 
-def _scale_mixture(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _scale_mixture(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues of C, `[M^2]`, and the maximum-likelihood s^2, `[h / M, w / M]`, of a band.
 
     C is the covariance over all blocks, overlapping ones too; s^2 = x^T C^-1 x / M^2 is for each
@@ -80,46 +79,38 @@ def _scale_mixture(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """
     h, w = x.shape
     shifts = [(i, j) for i in range(M) for j in range(M)]
-    every = jnp.stack([x[i : h - M + 1 + i, j : w - M + 1 + j].ravel() for i, j in shifts])
+    every = np.stack([x[i : h - M + 1 + i, j : w - M + 1 + j].ravel() for i, j in shifts])
     every -= every.mean(axis=1, keepdims=True)
-    exact = jax.lax.Precision.HIGHEST
-    covariance = jnp.matmul(every, every.T, precision=exact) / every.shape[1]
-    eigenvalues, vectors = jnp.linalg.eigh(covariance)
+    eigenvalues, vectors = np.linalg.eigh(every @ every.T / every.shape[1])
     # Of a band without content all are zero, or below it by rounding.
-    eigenvalues = jnp.maximum(eigenvalues, 1e-6 * eigenvalues[-1] + FLAT**2)
+    eigenvalues = np.maximum(eigenvalues, 1e-6 * eigenvalues[-1] + FLAT**2)
 
     blocks = x.reshape(h // M, M, w // M, M).transpose(1, 3, 0, 2).reshape(M * M, -1)
-    components = jnp.matmul(vectors.T, blocks, precision=exact)
-    s2 = (components**2 / eigenvalues[:, None]).mean(axis=0)
+    s2 = ((vectors.T @ blocks) ** 2 / eigenvalues[:, None]).mean(axis=0)
     return eigenvalues, s2.reshape(h // M, w // M)
 
 
 def _channel(
-    x: jax.Array, error: jax.Array, window: int, counts: tuple[int, int]
-) -> tuple[jax.Array, jax.Array]:
+    x: np.ndarray, error: np.ndarray, window: int, counts: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Gain g >= 0 and noise variance of the regression of `x + error` on x, each of shape `counts`.
 
     By windows that begin every M coefficients. With `y = x + e`, `cov(x, y) / var(x)` is
     `1 + cov(x, e) / var(x)`, and what a regression on x leaves of y, it leaves of e.
     """
-    mean_x, mean_e, xx, ee, xe = _window_means(
-        jnp.stack([x, error, x * x, error * error, x * error]), window, counts
-    )
+    products = (x, error, x * x, error * error, x * error)
+    mean_x, mean_e, xx, ee, xe = (_window_means(z, window, counts) for z in products)
     var_x, var_e, cov = xx - mean_x**2, ee - mean_e**2, xe - mean_x * mean_e
-    slope = cov / jnp.maximum(var_x, FLAT)
+    slope = cov / np.maximum(var_x, FLAT)
     var_y = var_x + 2 * cov + var_e
     blank = (var_x < FLAT) | (var_y < 1e-6 * (var_x + var_e))
-    g = jnp.where(blank, 0, jnp.maximum(1 + slope, 0))
-    return g, jnp.maximum(var_e - slope * cov, 0)
+    g = np.where(blank, 0, np.maximum(1 + slope, 0))
+    return g, np.maximum(var_e - slope * cov, 0)
 
 
-def _window_means(x: jax.Array, window: int, counts: tuple[int, int]) -> jax.Array:
-    """`[n, h, w] -> [n, *counts]`: means over windows of side `window`, one every M."""
-
-    def weights(count, side):
-        after_begin = jnp.arange(side)[None] - M * jnp.arange(count)[:, None]
-        return ((0 <= after_begin) & (after_begin < window)) / window
-
-    # Products with a matrix: quicker to compile than a strided window sum.
-    down, across = (weights(*sizes) for sizes in zip(counts, x.shape[1:], strict=True))
-    return jnp.einsum("ih,nhw,jw->nij", down, x, across, precision=jax.lax.Precision.HIGHEST)
+def _window_means(x: np.ndarray, window: int, counts: tuple[int, int]) -> np.ndarray:
+    """`[h, w] -> counts`: means over windows of side `window`, one every M, rows first, then columns."""
+    for count in counts:
+        firsts = M * np.arange(count)
+        x = sum(x[firsts + i] for i in range(window)).T / window
+    return x

@@ -7,8 +7,6 @@ one of each group that symmetry makes equal.
 """
 
 import chex
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -56,34 +54,34 @@ BANDS = np.stack([_DOWN, _DOWN.T])
 """Fifth derivatives, down and to the right: `[2, 7, 7]`, odd about the centre."""
 
 
-def steerable_pyramid(image: jax.Array, levels: int) -> list[jax.Array]:
+def steerable_pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
     """The vertical and the horizontal derivative bands of each level, finest first.
 
-    Borders are mirrored about the edge pixels, as `buildSpyr(..., 'sp5Filters', 'reflect1')` does.
+    In NumPy: XLA would compile for seconds for every new shape, and images come in all of them. Borders are
+    mirrored about the edge pixels, as `buildSpyr(..., 'sp5Filters', 'reflect1')` does.
 
     Args:
-      image: float `[n, H, W]`.
+      image: `[n, H, W]`.
 
     Returns:
-      `levels` arrays `[n, 2, ceil(H / 2^l), ceil(W / 2^l)]`, l = 0, 1, ...
+      `levels` arrays float64 `[n, 2, ceil(H / 2^l), ceil(W / 2^l)]`, l = 0, 1, ...
     """
     chex.assert_rank(image, 3)
-    low = _correlate(image[:, None], LOW_0[None])
+    low = _correlate(np.asarray(image, np.float64), LOW_0)
     bands = []
     for level in range(levels):
         if level > 0:
-            low = _correlate(low, LOW[None], stride=2)
-        bands.append(_correlate(low, BANDS))
+            low = _correlate(low, LOW, stride=2)
+        bands.append(np.stack([_correlate(low, band) for band in BANDS], axis=1))
     return bands
 
 
-def _correlate(x: jax.Array, filters: np.ndarray, stride: int = 1) -> jax.Array:
-    """`[n, 1, H, W]` by `[k, f, f]` -> `[n, k, ceil(H / stride), ceil(W / stride)]`."""
-    reach = filters.shape[-1] // 2
-    return jax.lax.conv_general_dilated(
-        jnp.pad(x, ((0, 0), (0, 0), (reach, reach), (reach, reach)), mode="reflect"),
-        jnp.asarray(filters[:, None], x.dtype),
-        window_strides=(stride, stride),
-        padding="VALID",
-        precision=jax.lax.Precision.HIGHEST,
-    )
+def _correlate(x: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndarray:
+    """`[n, H, W]` by `[f, f]` -> `[n, ceil(H / stride), ceil(W / stride)]`."""
+    reach = kernel.shape[0] // 2
+    height, width = x.shape[1:]
+    x = np.pad(x, ((0, 0), (reach, reach), (reach, reach)), mode="reflect")
+    total = np.zeros((len(x), -(-height // stride), -(-width // stride)))
+    for i, j in zip(*np.nonzero(kernel), strict=True):
+        total += kernel[i, j] * x[:, i : i + height : stride, j : j + width : stride]
+    return total

@@ -73,7 +73,7 @@ def _run(paper: Paper, argv: list[str]) -> None:
     from lib.run.recorder import Recorder
     from lib.run.signals import Stop, Stopped
 
-    device = devices.choose(options.device)
+    device = devices.choose(options.device, config.precision)
     devices.keep_compiled()
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     how = [device, config.precision]

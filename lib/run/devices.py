@@ -11,13 +11,16 @@ from lib.base.homes import user_folder
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 
 
-def choose(device: str) -> str:
+def choose(device: str, precision: str = "float32") -> str:
     """Makes `device` ("auto", "cpu", "gpu", "tpu") the process's only platform; describes it.
 
-    Must come before the first computation. Raises UserError when what was asked for is not there:
-    a run never falls back to the CPU in silence.
+    From then on float32 products are what `precision` says (see `lib.run.precision`). Must come before the
+    first computation. Raises UserError when what was asked for is not there: a run never falls back to the
+    CPU in silence, nor to another precision.
     """
     import jax
+
+    from lib.run.precision import PRODUCTS
 
     jax.config.update(
         "jax_enable_x64", False
@@ -33,6 +36,9 @@ def choose(device: str) -> str:
     platform = devices[0].platform
     if device != "auto" and platform != device:
         raise UserError(f"--device {device}: JAX finds only {platform} here", 2)
+    if precision == "tf32" and platform != "gpu":
+        raise UserError(f"--precision tf32: only a GPU has it, and JAX finds a {platform} here", 2)
+    jax.config.update("jax_default_matmul_precision", PRODUCTS[precision])
     if platform == "cpu" and device == "auto" and shutil.which("nvidia-smi"):
         print(
             "this machine has an NVIDIA GPU that JAX cannot use: pip install 'jax[cuda13]' to use "

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lib.run.paper import Paper, Part
+from lib.run.precision import products
 from lib.run.result import Result
 from lib.run.watch import Watch
 
@@ -42,7 +43,8 @@ def run_parts(
         if result is None:
             watch.part_begins(name)
             needs = {other: results[other] for other in part.needs}
-            result = compute[name](config, keys, data, watch, needs)
+            with products(config.precision):
+                result = compute[name](config, keys, data, watch, needs)
             about = [words for source in part.data for words in data.about[source]]
             result = checked(name, part, replace(result, data=_once(about)), len(keys))
             watch.part_ends(name, result)

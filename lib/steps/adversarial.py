@@ -78,6 +78,30 @@ def saturating(fake: jax.Array) -> jax.Array:
     return -jax.nn.softplus(fake).mean()
 
 
+def _losses(players: Players, x: jax.Array, real_key: jax.Array, fake_key: jax.Array):
+    """`d_loss(discriminator, samples) -> (loss, (logits of x, logits of samples))`."""
+
+    def d_loss(discriminator, samples):
+        real = players.discriminate(discriminator, x, real_key)
+        fake = players.discriminate(discriminator, samples, fake_key)
+        return discriminator_loss(real, fake), (real, fake)
+
+    return d_loss
+
+
+def _ahead(d_loss, discriminator_tx, state: AdversarialState, samples: jax.Array, steps: int):
+    """D's parameters after `steps` of its own optimiser, differentiable in `samples`."""
+
+    def d_step(carry, _):
+        params, opt = carry
+        gradients = jax.grad(d_loss, has_aux=True)(params, samples)[0]
+        updates, opt = discriminator_tx.update(gradients, opt, params)
+        return (optax.apply_updates(params, updates), opt), None
+
+    start = (state.discriminator, state.discriminator_opt)
+    return jax.lax.scan(d_step, start, length=steps)[0][0] if steps else state.discriminator
+
+
 def _game_metrics(real: jax.Array, fake: jax.Array, generator_loss: jax.Array) -> Metrics:
     return {
         "value": value(real, fake),
@@ -111,27 +135,11 @@ def simultaneous(
     def step(state, x, key):
         z_key, real_key, fake_key = jax.random.split(key, 3)
         z = players.noise(z_key, x.shape[0])
-
-        def d_loss(discriminator, samples):
-            real = players.discriminate(discriminator, x, real_key)
-            fake = players.discriminate(discriminator, samples, fake_key)
-            return discriminator_loss(real, fake), (real, fake)
-
-        def ahead(discriminator, samples):
-            def d_step(carry, _):
-                params, opt = carry
-                gradients = jax.grad(d_loss, has_aux=True)(params, samples)[0]
-                updates, opt = discriminator_tx.update(gradients, opt, params)
-                return (optax.apply_updates(params, updates), opt), None
-
-            start = (discriminator, state.discriminator_opt)
-            return jax.lax.scan(d_step, start, length=unroll)[0][0]
+        d_loss = _losses(players, x, real_key, fake_key)
 
         def g_loss(generator):
             samples = players.generate(generator, z)
-            discriminator = state.discriminator
-            if unroll:
-                discriminator = ahead(discriminator, samples)
+            discriminator = _ahead(d_loss, discriminator_tx, state, samples, unroll)
             fake = players.discriminate(discriminator, samples, fake_key)
             return generator_loss(fake), samples
 
@@ -160,13 +168,8 @@ def discriminator_only(
     def step(state, x, key):
         z_key, real_key, fake_key = jax.random.split(key, 3)
         samples = players.generate(state.generator, players.noise(z_key, x.shape[0]))
-
-        def loss(discriminator):
-            real = players.discriminate(discriminator, x, real_key)
-            fake = players.discriminate(discriminator, samples, fake_key)
-            return discriminator_loss(real, fake), (real, fake)
-
-        gradients, (real, fake) = jax.grad(loss, has_aux=True)(state.discriminator)
+        d_loss = _losses(players, x, real_key, fake_key)
+        gradients, (real, fake) = jax.grad(d_loss, has_aux=True)(state.discriminator, samples)
         updates, opt = discriminator_tx.update(
             gradients, state.discriminator_opt, state.discriminator
         )
@@ -181,25 +184,33 @@ def discriminator_only(
 def generator_only(
     players: Players,
     generator_tx: optax.GradientTransformation,
+    discriminator_tx: optax.GradientTransformation,
     *,
     generator_loss: GeneratorLoss = non_saturating,
-) -> Callable[[AdversarialState, int, jax.Array], tuple[AdversarialState, Metrics]]:
-    """`step(state, n, key)`: one generator update on `n` samples, the discriminator fixed."""
+    unroll: int = 0,
+) -> Callable[[AdversarialState, jax.Array, jax.Array], tuple[AdversarialState, Metrics]]:
+    """`step(state, x, key)`: one generator update, the discriminator fixed.
 
-    def step(state, n, key):
-        z_key, fake_key = jax.random.split(key)
-        z = players.noise(z_key, n)
+    On as many samples as `x` has rows. Only with `unroll` (see `simultaneous`) does it see `x` itself: the
+    minibatch on which the discriminator would take its next steps, by `discriminator_tx`.
+    """
 
-        def loss(generator):
+    def step(state, x, key):
+        z_key, fake_key, real_key = jax.random.split(key, 3)
+        z = players.noise(z_key, x.shape[0])
+        d_loss = _losses(players, x, real_key, fake_key)
+
+        def g_loss(generator):
             samples = players.generate(generator, z)
-            return generator_loss(players.discriminate(state.discriminator, samples, fake_key))
+            discriminator = _ahead(d_loss, discriminator_tx, state, samples, unroll)
+            return generator_loss(players.discriminate(discriminator, samples, fake_key))
 
-        value_, gradients = jax.value_and_grad(loss)(state.generator)
+        loss, gradients = jax.value_and_grad(g_loss)(state.generator)
         updates, opt = generator_tx.update(gradients, state.generator_opt, state.generator)
         new = state.replace(
             generator=optax.apply_updates(state.generator, updates), generator_opt=opt
         )
-        return new, {"generator_loss": value_}
+        return new, {"generator_loss": loss}
 
     return step
 
@@ -211,13 +222,17 @@ def alternating(
     *,
     discriminator_steps: int = 1,
     generator_loss: GeneratorLoss = non_saturating,
+    unroll: int = 0,
 ) -> Callable[[AdversarialState, jax.Array, jax.Array], tuple[AdversarialState, Metrics]]:
     """`step(state, xs, key)`: Algorithm 1, k discriminator updates, then one of the generator.
 
-    `xs` holds the k minibatches, `[k, n, ...]`. Returns the last discriminator update's metrics.
+    `xs` holds the k minibatches, `[k, n, ...]`. With `unroll` (see `simultaneous`) the generator looks ahead
+    on the last of them, with samples of its own. Returns the last discriminator update's metrics.
     """
     d_step = discriminator_only(players, discriminator_tx)
-    g_step = generator_only(players, generator_tx, generator_loss=generator_loss)
+    g_step = generator_only(
+        players, generator_tx, discriminator_tx, generator_loss=generator_loss, unroll=unroll
+    )
 
     def step(state, xs, key):
         d_key, g_key = jax.random.split(key)
@@ -228,7 +243,7 @@ def alternating(
 
         k = discriminator_steps
         state, metrics = jax.lax.scan(inner, state, (xs, jnp.arange(k)))
-        state, loss = g_step(state, xs.shape[1], g_key)
+        state, loss = g_step(state, xs[-1], g_key)
         return state, {name: values[-1] for name, values in metrics.items()} | loss
 
     return step

@@ -90,7 +90,7 @@ def test_the_second_load_reads_only_what_was_kept(
     capfd.readouterr()
     monkeypatch.setattr(store, "materialise", None)
     monkeypatch.setattr(places, "gather", None)
-    check(load("set5", "test", data_dir=given).arrays, pixels)
+    check(load("set5", "test").arrays, pixels)
     assert capfd.readouterr() == ("", "")
 
 

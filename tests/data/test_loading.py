@@ -71,6 +71,24 @@ def test_the_second_load_reads_only_what_was_kept(tiny, folder, tfds_dir, capfd,
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_folder_that_is_passed_over_for_what_was_prepared_before_is_named_once(
+    tiny, folder, tfds_dir, tmp_path, capfd
+):
+    first = load("mnist", data_dir=folder)
+    assert "not looked at" not in capfd.readouterr().err
+    (tmp_path / "other").mkdir()
+    again = [load("mnist", split, data_dir=tmp_path / "other") for split in ("train", "test")]
+    assert again[0].fingerprint == first.fingerprint
+    said = (
+        f"mnist: prepared in {tfds_dir / 'mnist' / '3.0.1'} before, so {tmp_path / 'other'} is not"
+    )
+    err = capfd.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1
+    load("digits", data_dir=tmp_path / "other")  # comes with a package: no folder was ever asked
+    load("digits", data_dir=tmp_path / "other")
+    assert "not looked at" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "foreign"])
 def test_kept_arrays_that_are_damaged_are_rebuilt(tiny, folder, tfds_dir, harm, capfd):
     first = load("mnist", data_dir=folder)

@@ -36,11 +36,15 @@ def test_proposition_2_the_criterion_falls_to_its_minimum_without_ever_rising(se
 # --- The one-dimensional game ----------------------------------------------------------------
 
 
-def test_the_data_density_is_the_normal_one_and_lies_on_the_grid():
-    wanted = scipy.stats.norm(theory.MEAN, theory.STD).pdf(theory.GRID)
+def test_the_data_are_beta_2_2_and_lie_on_the_grid():
+    law = scipy.stats.beta(2, 2, loc=-0.5, scale=3)
     found = np.asarray(theory.data_density(theory.GRID))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
-    assert abs(np.trapezoid(found, theory.GRID) - 1) < 1e-4
+    np.testing.assert_allclose(found, law.pdf(theory.GRID), rtol=1e-4, atol=1e-6)
+    assert abs(np.trapezoid(found, theory.GRID) - 1) < 1e-3
+    points = np.asarray(theory.draw(jax.random.key(0), 20, 100, 1))
+    assert (
+        points.shape == (20, 100, 1) and scipy.stats.kstest(points.ravel(), law.cdf).pvalue > 0.01
+    )
 
 
 def test_the_generator_density_of_an_affine_generator_is_uniform():
@@ -79,6 +83,30 @@ def test_draws_fall_on_all_modes_alike_with_the_configured_spread():
     assert np.abs(offsets.mean(axis=0)).max() < 0.002
     assert abs(np.corrcoef(offsets.T)[0, 1]) < 0.06
     assert scipy.stats.chisquare(np.bincount(mode, minlength=8)).pvalue > 0.01
+
+
+def test_the_ring_s_networks_are_those_of_the_papers_appendix():
+    """G: two rectified layers; D: one, behind a division by 4; orthogonal with gain 0.8. In NumPy."""
+    game = ring.make_game(Ring(noise=6, hidden=5))
+    state = jax.jit(game.init)(jax.random.key(0))
+    g, d = (jax.tree.map(np.asarray, p) for p in (state.generator, state.discriminator))
+    assert [*g] == ["Dense_0", "Dense_1", "Dense_2"] and [*d] == ["Dense_0", "Dense_1"]
+    for layer in (*g.values(), *d.values()):
+        w = layer["kernel"]
+        small = w.T @ w if len(w) >= w.shape[1] else w @ w.T
+        np.testing.assert_allclose(small, 0.64 * np.eye(len(small)), atol=1e-5)
+
+    def forward(params, h):
+        *hidden, last = params.values()
+        for layer in hidden:
+            h = np.maximum(h @ layer["kernel"] + layer["bias"], 0)
+        return h @ last["kernel"] + last["bias"]
+
+    z = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    x = np.asarray(game.players.generate(g, z))
+    np.testing.assert_allclose(x, forward(g, z), rtol=1e-4, atol=1e-5)
+    logits = np.asarray(game.players.discriminate(d, 100 * x, None))
+    np.testing.assert_allclose(logits, forward(d, 25 * x)[:, 0], rtol=1e-4, atol=1e-4)
 
 
 # --- The released schedules ------------------------------------------------------------------
@@ -160,7 +188,7 @@ def test_every_metric_is_finite_and_every_claim_finds_its_own(gan_smoke):
     for name, values in result.metrics.items():
         assert np.all(np.isfinite(values)), name
         of_no_seed = name == "classifier_accuracy" or PARTS["references"].makes(name)
-        wanted = None if of_no_seed else config.ring.replicas if name.startswith("ring_") else 1
+        wanted = None if of_no_seed else 1
         assert (None if isinstance(values, float) else len(values)) == wanted, name
     assert {claim.metric for claim in CLAIMS} <= result.metrics.keys()
 
@@ -174,9 +202,11 @@ def test_the_metrics_lie_where_they_must(gan_smoke):
     np.testing.assert_allclose(metrics["parzen_gain"], gain, rtol=1e-4)
     assert metrics["parzen_stderr"] > 0
     assert metrics["theorem_1_error"] < 1e-6
-    for name in ("plain", "unrolled"):
-        modes, quality = metrics[f"ring_modes_{name}"], metrics[f"ring_quality_{name}"]
-        assert np.all((modes >= 0) & (modes <= 8) & (quality >= 0) & (quality <= 1))
+    # Of what nobody trained, the annulus: area within three sigma of a mode, and within half way to the next.
+    assert metrics["ring_modes_annulus"] == 0 and metrics["ring_neighbourhoods_annulus"] == 8
+    band = math.pi * (2.5**2 - 1.5**2)
+    inside = 8 * math.pi * 0.06**2 / band
+    assert abs(metrics["ring_quality_annulus"] - inside) < 4 * math.sqrt(inside / ring.SAMPLES)
 
 
 def test_the_history_has_a_row_a_chunk(gan_smoke):
@@ -210,7 +240,7 @@ def test_the_figures_arrays_are_complete(gan_smoke):
     for panel in "abcd":
         assert shapes[f"toy_{panel}_d"] == shapes[f"toy_{panel}_p_g"] == theory.GRID.shape
     for name in ("plain", "unrolled"):
-        assert shapes[f"ring_{name}"] == (ring.STAGES + 1, config.ring.replicas, 500, 2)
+        assert shapes[f"ring_{name}"] == (ring.STAGES + 1, ring.SHOWN, 2)
 
 
 def test_beside_each_fifth_sample_stands_its_nearest_training_image(gan_smoke):

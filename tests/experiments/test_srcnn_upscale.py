@@ -11,12 +11,13 @@ import jax
 import numpy as np
 import pytest
 import scipy.io
+import skimage.data
 from PIL import Image
 
 from experiments.srcnn import upscale
 from lib.base import memory
 from lib.base.weights import save_weights
-from lib.models.super_resolution import SRCNN
+from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lib.ops.resize import resize
 from lib.pictures.picture import Picture, Resolution, read_picture, write_picture
@@ -241,13 +242,16 @@ def test_weights_of_the_authors_and_a_file_of_ours(trained, tmp_path, command):
         assert command(tmp_path / "in.png", tmp_path / "out.png", "--weights", weights).code == 0
         made.append((tmp_path / "out.png").read_bytes())
     assert made[0] == made[1] == made[2]
+    (tmp_path / "x3.mat").rename(tmp_path / "x2.mat")
+    ended = command(tmp_path / "in.png", tmp_path / "out.png", "--weights", tmp_path / "x2.mat")
+    assert ended.code == 2 and "x2.mat holds weights for --scale 2, not 3" in ended.err
 
 
 def test_weights_that_come_with_the_paper(trained, tmp_path, command, monkeypatch):
-    monkeypatch.setattr(upscale, "RESULTS", trained)
+    monkeypatch.setitem(upscale.RESULTS, "srcnn", trained)
     write_picture(tmp_path / "in.png", Picture(noise(np.uint8, 3, (5, 6))))
     assert command(tmp_path / "in.png", tmp_path / "out.png").code == 0
-    monkeypatch.setattr(upscale, "RESULTS", tmp_path)
+    monkeypatch.setitem(upscale.RESULTS, "srcnn", tmp_path)
     ended = command(tmp_path / "in.png", tmp_path / "other.png", "--scale", 2)
     assert ended.code == 2 and len(ended.err.splitlines()) == 1
     assert ended.err.startswith("srcnn: no weights for x2 come with the paper; name yours")
@@ -293,6 +297,19 @@ MISTAKES = {
     "another paper": (sound, "out.png", ["--weights", "gan"], "holds weights of gan, not of srcnn"),
     "another network": (sound, "out.png", ["--weights", "rgb"], "does not hold an SRCNN"),
     "half a network": (sound, "out.png", ["--weights", "half"], "does not hold an SRCNN"),
+    "no VDSR": (sound, "out.png", ["--network", "vdsr", "--weights", "x2"], "not of vdsr"),
+    "VDSR's scale": (
+        sound,
+        "out.png",
+        ["--network", "vdsr", "--weights", "vdsr"],
+        "holds weights for --scale 2 4, not 3",
+    ),
+    "VDSR's filters": (
+        sound,
+        "out.png",
+        ["--network", "vdsr", "--weights", "wide"],
+        "does not hold a VDSR of one channel",
+    ),
     "no .mat": (sound, "out.png", ["--weights", "a.mat"], "a.mat: there is no such file"),
 }
 
@@ -306,6 +323,9 @@ def test_a_mistake_is_one_line_and_writes_nothing(mistake, plain, tmp_path, comm
     save_weights(tmp_path / "x2", params, about | {"scale": "2"})
     save_weights(tmp_path / "gan", params, about | {"paper": "gan"})
     save_weights(tmp_path / "half", {"conv2": params["conv2"]}, about)
+    about_vdsr = {"paper": "vdsr", "scales": "2 4"}
+    save_weights(tmp_path / "vdsr", params, about_vdsr)
+    save_weights(tmp_path / "wide", params, about_vdsr | {"scales": "2 3 4"})
     kernels = {"conv1": {"kernel": np.zeros((3, 3, 3, 3)), "bias": np.zeros(3)}}
     save_weights(tmp_path / "rgb", kernels, about)
     if content is not None:
@@ -423,3 +443,38 @@ def test_the_paper_lists_it(capsys):
     with pytest.raises(SystemExit):
         main("experiments.srcnn", ["--help"])
     assert "python -m experiments.srcnn upscale IN OUT" in capsys.readouterr().out
+
+
+# --- VDSR ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale, shape", [(2, (41, 60)), (3, (30, 47))])
+def test_vdsr_goes_window_by_window_without_seams(scale, shape, monkeypatch):
+    """Against the whole image at once: bicubic, x + f(x) on Y with zeros around, colours bicubic."""
+    net = VDSR(3, 4)
+    params = net.init(jax.random.key(1), np.zeros((1, 9, 9, 1), np.float32))["params"]
+    pixels = noise(np.uint8, 3, shape)
+    image = rgb_to_ycbcr(pixels / np.float32(255))
+    large = np.array(resize(image, tuple(side * scale for side in shape)))
+    large[..., :1] = net.apply({"params": params}, large[None, ..., :1])[0]
+    wanted = 255 * np.clip(ycbcr_to_rgb(large), 0, 1)
+    monkeypatch.setattr(upscale, "WINDOW", 16 * scale)
+    made = upscale.upscale(params, pixels, scale, "vdsr")
+    assert np.abs(made - wanted).max() <= 0.51
+    assert np.abs(made - upscale.upscale(params, pixels, scale, "vdsr")).max() == 0
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_vdsr_that_comes_with_its_paper_is_better_than_the_srcnn_that_comes_with_its_own(scale):
+    """A photograph that neither was trained on, by the command's own functions; PSNR of grey."""
+    pixels = skimage.data.camera()[100:220, 180:300, None]
+    side = 120
+    small = np.round(255 * np.clip(resize(pixels / np.float32(255), (side // scale,) * 2), 0, 1))
+
+    def psnr(network):
+        params = upscale.load(None, scale, network)
+        made = upscale.upscale(params, small.astype(np.uint8), scale, network)
+        error = (made.astype(np.float64) - pixels)[scale:-scale, scale:-scale]
+        return 10 * np.log10(255**2 / np.mean(error**2))
+
+    assert psnr("vdsr") > psnr("srcnn") + 0.1

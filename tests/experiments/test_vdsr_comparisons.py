@@ -10,6 +10,7 @@ from experiments.vdsr import analyses, images, training
 from experiments.vdsr.claims import _BICUBIC
 from experiments.vdsr.config import CLAIMS, PARTS, PRESETS, SCALES, Depths, Scales
 from experiments.vdsr.images import Data, load_data
+from lib.base.errors import UserError
 from lib.run.claims import judge, summarise
 from lib.run.keys import root_keys
 from lib.run.loop import Trained
@@ -188,6 +189,22 @@ def test_a_part_loads_what_it_needs(part, wanted, loaded):
 def test_without_a_choice_all_is_loaded_and_what_is_the_same_once(loaded):
     load_data(CONFIG)
     assert sorted(loaded) == [(("photographs[:1]",), "test"), (("photographs[:3]",), "train")]
+
+
+def test_the_authors_file_is_found_in_a_folder_and_taken_as_it_is(tmp_path):
+    with pytest.raises(UserError, match=r"holds not one VDSR_Official.mat, but none"):
+        images.authors_file(tmp_path)
+    file = tmp_path / "weights" / "VDSR" / "VDSR_Official.mat"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    (tmp_path / "weights" / "x3.mat").touch()
+    assert images.authors_file(tmp_path) == images.authors_file(file) == file
+    (tmp_path / "VDSR_mine.mat").touch()
+    with pytest.raises(UserError, match="but VDSR_mine.mat, weights/VDSR/VDSR_Official.mat"):
+        images.authors_file(tmp_path)
+    config = replace(CONFIG, weights=str(tmp_path / "weights"))
+    with pytest.raises(UserError, match="VDSR_Official.mat is not the authors' VDSR"):
+        load_data(config, only={"authors"})
 
 
 def test_patches_are_cut_once_for_parts_of_the_same_images():

@@ -28,6 +28,16 @@ def test_a_wider_definition_covers_more():
     assert mode_coverage(samples, CENTRES, 4 / 3)[0] == 2
 
 
+def test_a_mode_counts_from_a_hundredth_of_all_samples_on():
+    far = jnp.full((2, 2), 50.0)
+    samples = jnp.concatenate([jnp.zeros((197, 2)), CENTRES[1:2], far])
+    assert mode_coverage(samples, CENTRES, 1.0)[0] == 1, "one of 200 is chance"
+    samples = jnp.concatenate([jnp.zeros((196, 2)), CENTRES[1:2], CENTRES[1:2], far])
+    assert mode_coverage(samples, CENTRES, 1.0)[0] == 2
+    assert mode_coverage(samples, CENTRES, 1.0, share=0.02)[0] == 1
+    assert mode_coverage(samples, CENTRES, 1.0, share=0.0)[0] == 2, "none is never enough"
+
+
 def test_a_sample_between_two_modes_covers_only_the_nearer():
     centres = jnp.array([[0.0, 0.0], [1.0, 0.0]])
     covered, quality = mode_coverage(jnp.array([[0.4, 0.0]]), centres, 1.0)

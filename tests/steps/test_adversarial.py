@@ -170,7 +170,9 @@ def test_discriminator_only_and_generator_only_leave_the_other_player_as_it_was(
     assert same((d_new.generator, d_new.generator_opt), (before.generator, before.generator_opt))
     assert d_new.discriminator_opt.count == 1
 
-    g_new, metrics = adversarial.generator_only(SCALAR, tx)(before, 4, jax.random.key(0))
+    rule = adversarial.generator_only(SCALAR, tx, tx)
+    g_new, metrics = rule(before, column(), jax.random.key(0))
+    assert same(rule(before, column(X + 1), jax.random.key(0)), (g_new, metrics)), "data unseen"
     np.testing.assert_allclose(g_new.generator, G0 - LR * hand_g_gradient(G0, D0), rtol=1e-5)
     assert same(
         (g_new.discriminator, g_new.discriminator_opt),
@@ -197,6 +199,28 @@ def test_alternating_makes_k_discriminator_updates_then_one_of_the_generator():
     np.testing.assert_allclose(new.generator, G0 - LR * hand_g_gradient(G0, d), rtol=1e-5)
     last = sigmoid(before[0] * batches[-1] + before[1]).mean()
     np.testing.assert_allclose(metrics["d_real"], last, rtol=1e-5)
+
+
+def test_alternating_looks_ahead_on_the_last_minibatch_from_the_new_discriminator():
+    """The gradient of finite differences, after D's own step has been taken."""
+    with jax.enable_x64(True):
+        g_tx, d_tx = optax.sgd(1.0), optax.sgd(LR)
+        rule = adversarial.alternating(SCALAR, g_tx, d_tx, unroll=2)
+        xs = jnp.stack([column()])
+        new, metrics = jax.jit(rule)(start(g_tx, d_tx), xs, jax.random.key(0))
+    d = D0 - LR * hand_d_gradient(G0, D0)
+
+    def loss(g):
+        ahead = d
+        for _ in range(2):
+            ahead = ahead - LR * hand_d_gradient(g, ahead)
+        return -np.log(sigmoid(ahead[0] * (g[0] * Z + g[1]) + ahead[1])).mean()
+
+    wanted = [(loss(G0 + h) - loss(G0 - h)) / 2e-5 for h in 1e-5 * np.eye(2)]
+    np.testing.assert_allclose(G0 - np.asarray(new.generator), wanted, rtol=1e-7)
+    assert np.abs(wanted - hand_g_gradient(G0, d)).max() > 0.01, "the plain gradient is another"
+    np.testing.assert_allclose(new.discriminator, d, rtol=1e-12)
+    np.testing.assert_allclose(metrics["generator_loss"], loss(G0), rtol=1e-12)
 
 
 def test_alternating_draws_other_randomness_for_each_update():
