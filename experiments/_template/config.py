@@ -29,7 +29,7 @@ class Config:
     """a_1 (paper: any)."""
     every: int = 100
     """Steps in one compiled call, and between two points of the curve."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
 
     def __post_init__(self):

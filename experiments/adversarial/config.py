@@ -72,7 +72,7 @@ class Config:
     """That sees them, pretrained on ImageNet (paper: GoogLeNet)."""
     photograph_epsilon: float = 0.007
     """Of the method there, of the range of a pixel (paper: .007)."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
 
     def __post_init__(self):

@@ -99,7 +99,7 @@ class Config:
     of 1 000 classes)."""
     favoured: tuple[int, ...] = (1, 4, 7)
     """The classes that are, each in a training set of its own."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the pretrained networks; images stay float32."""
 
     def __post_init__(self):

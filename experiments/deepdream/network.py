@@ -14,6 +14,7 @@ from lib.models.googlenet import GoogLeNet
 from lib.models.squeezenet import SqueezeNet
 from lib.ops.resize import resize
 from lib.pretrained import Pretrained
+from lib.run.precision import dtype_of
 
 HEADS = {"googlenet": ("inception_5b", "classifier"), "squeezenet1_1": ("fire9", "conv10")}
 """What the classifier reads, and the classifier."""
@@ -22,8 +23,7 @@ HEADS = {"googlenet": ("inception_5b", "classifier"), "squeezenet1_1": ("fire9",
 @functools.lru_cache
 def make_features(name: str, precision: str) -> Callable:
     """The `features` of a `Network`: the same function, and so compiled once, for equal arguments."""
-    dtype = None if precision == "float32" else precision
-    net = {"googlenet": GoogLeNet, "squeezenet1_1": SqueezeNet}[name](dtype=dtype)
+    net = {"googlenet": GoogLeNet, "squeezenet1_1": SqueezeNet}[name](dtype=dtype_of(precision))
     last, classifier = HEADS[name]
 
     def features(params, image, taps):

@@ -123,7 +123,7 @@ class Config:
     """Scored (demonstration: all 10 000)."""
     every: int = 100
     """Updates in one compiled call, and between two lines of metrics."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
     digits: Digits = Digits()
     """Scaled and turned digits."""

@@ -54,7 +54,7 @@ class Config:
     """Maps of the two layers (Zeiler: 96 to 384, five layers)."""
     top: int = 9
     """Strongest activations of a map (Zeiler: 9)."""
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
 
     def __post_init__(self):
