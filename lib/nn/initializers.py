@@ -18,3 +18,14 @@ def symmetric_uniform(bound: float) -> Callable[..., jax.Array]:
 def torch_uniform(inputs: int) -> Callable[..., jax.Array]:
     """U(-1/sqrt(inputs), 1/sqrt(inputs)): Torch's default, for weights and biases alike."""
     return symmetric_uniform(inputs**-0.5)
+
+
+def orthogonal_blocks(key: jax.Array, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:
+    """`[n, k n]`: k orthogonal matrices side by side, the start of a recurrent layer's gates.
+
+    Each is the Q of a Gaussian matrix, as its left singular vectors are (Cho et al. 2014): U^T U = I.
+    """
+    units, width = shape
+    keys = jax.random.split(key, width // units)
+    orthogonal = jax.nn.initializers.orthogonal()
+    return jnp.concatenate([orthogonal(k, (units, units), dtype) for k in keys], axis=1)
