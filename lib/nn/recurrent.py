@@ -230,6 +230,24 @@ def recurrent_kernels(module: nn.Module, kind: Kind, units: int) -> dict[str, ja
     }
 
 
+def context_sums(kind: Kind, units: int) -> nn.Dense:
+    """What a context adds to the weighted inputs of a step; the biases are with the other inputs."""
+    return nn.Dense(
+        GATES[kind] * units,
+        use_bias=False,
+        kernel_init=nn.initializers.xavier_uniform(),
+        name="context",
+    )
+
+
+def of_context(kind: Kind, reset: Reset, sums: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    """`(what is added to the inputs, what the reset gate gates)` of a context's sums `[B, ...]`."""
+    if kind != "gru" or reset != "after_with_context":
+        return sums, None
+    gates, candidate = jnp.split(sums, [2 * sums.shape[-1] // 3], axis=-1)
+    return jnp.concatenate([gates, jnp.zeros_like(candidate)], axis=-1), candidate
+
+
 def zero_state(kind: Kind, batch: int, units: int) -> State:
     """Before the first step."""
     return (jnp.zeros((batch, units)),) * (2 if kind == "lstm" else 1)
@@ -259,13 +277,18 @@ class Recurrent(nn.Module):
 
     @nn.compact
     def __call__(
-        self, inputs: jax.Array, mask: jax.Array | None = None, start: State | None = None
+        self,
+        inputs: jax.Array,
+        mask: jax.Array | None = None,
+        start: State | None = None,
+        context: jax.Array | None = None,
     ) -> tuple[jax.Array, State]:
         """`(hidden [B, T, units], state after the last step)`.
 
         Args:
           mask: bool `[B, T]`, true at real steps; None: all are.
           start: before the first step (see `cell_step`); None: zeros.
+          context: `[B, d]`, an input of every step beside `inputs`.
         """
         batch, steps = inputs.shape[:2]
         mask = jnp.ones((batch, steps), bool) if mask is None else mask
@@ -277,6 +300,11 @@ class Recurrent(nn.Module):
         weights = ()
         if self.kind == "gru" and self.reset != "before":
             weights = self.param("gated", nn.initializers.zeros, (self.units,))[None]
+        if context is not None:
+            beside = context_sums(self.kind, self.units)(context)
+            beside, gated = of_context(self.kind, self.reset, beside)
+            sums = sums + beside[:, None]
+            weights = weights if gated is None else weights + gated
         state = zero_state(self.kind, batch, self.units) if start is None else start
         xs = (sums.swapaxes(0, 1), mask.swapaxes(0, 1))
         if self.backward:

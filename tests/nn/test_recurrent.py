@@ -287,11 +287,12 @@ def layer_of(kind, reset="before", *, backward=False, gates_open=False, seed=0):
     inputs = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
     mask = jnp.arange(STEPS)[None] < jnp.array([5, 3, 1])[:, None]
     shapes = jax.eval_shape(layer.init, jax.random.key(seed), inputs)["params"]
-    leaves, tree = jax.tree.flatten(shapes)
-    rng = np.random.default_rng(1)
-    params = tree.unflatten([jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype) for x in leaves])
-    if "gated" in params:
-        params["gated"] = jnp.asarray(np.random.default_rng(2).normal(size=HIDDEN), jnp.float32)
+
+    def normal(path, x):  # the same for each form, which has all that "before" has
+        of = np.random.default_rng(sum(jax.tree_util.keystr(path).encode()))
+        return jnp.asarray(of.normal(0, 0.5, x.shape), x.dtype)
+
+    params = jax.tree_util.tree_map_with_path(normal, shapes)
     if gates_open:
         params["input"]["bias"] = params["input"]["bias"].at[:HIDDEN].set(60.0)
     return layer, params, inputs, mask
@@ -366,8 +367,7 @@ def test_the_forms_differ_but_where_the_reset_gate_is_open():
     for gates_open in (False, True):
         for reset in RESETS[:2]:
             layer, params, inputs, mask = layer_of("gru", reset, gates_open=gates_open)
-            if "gated" in params:
-                params["gated"] *= 0
+            params |= {"gated": jnp.zeros(HIDDEN)} if "gated" in params else {}
             outputs[gates_open, reset] = layer.apply({"params": params}, inputs, mask)[0]
     apart = {g: np.abs(outputs[g, "before"] - outputs[g, "after"]).max() for g in (False, True)}
     assert apart[False] > 1e-2 and apart[True] < 1e-5
