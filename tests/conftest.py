@@ -34,7 +34,7 @@ def compile_cache():
     keep_compiled(CACHE / "deep-morning")
 
 
-PAPERS = ("dqn", "neural_style", "gan", "srcnn", "ntm", "vdsr")
+PAPERS = ("dqn", "neural_style", "gan", "seq2seq", "srcnn", "ntm", "vdsr")
 """The longest first."""
 
 
@@ -117,5 +117,5 @@ def _smoke_of(name):
     return of
 
 
-for _name in ("gan", "srcnn", "vdsr", "ntm", "dqn", "neural_style"):
+for _name in ("gan", "srcnn", "vdsr", "ntm", "dqn", "neural_style", "seq2seq"):
     globals()[f"{_name}_smoke"] = _smoke_of(_name)

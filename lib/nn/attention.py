@@ -65,12 +65,12 @@ class AttentiveDecoder(nn.Module):
         glorot = nn.initializers.xavier_uniform()
         kernels = recurrent_kernels(self, self.kind, self.units)
         kernels["query"] = self.param("query", glorot, (self.units, self.alignment))
+        kernels["memory"] = memory
         sums = GATES[self.kind] * self.units
         kernels["context"] = self.param("context", glorot, (memory.shape[-1], sums))
         weights = {
             "v": self.param("v", nn.initializers.normal(0.1), (self.alignment,)),
             "keys": nn.Dense(self.alignment, kernel_init=glorot, name="keys")(memory),
-            "memory": memory,
             "mask": mask.astype(memory.dtype),
         }
         if self.kind == "gru" and self.reset != "before":
@@ -86,7 +86,7 @@ def _attentive_step(kind, reset, dense, weights, state, x):
     alpha = additive_attention(
         dense("query", before), weights["keys"], weights["v"], weights["mask"] > 0
     )
-    context = jnp.einsum("bs,bsm->bm", alpha, weights["memory"])
+    context = dense("memory", alpha)
     beside, gated = of_context(kind, reset, dense("context", context))
     if "gated" in weights:
         gated = weights["gated"] if gated is None else weights["gated"] + gated

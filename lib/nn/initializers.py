@@ -26,6 +26,8 @@ def orthogonal_blocks(key: jax.Array, shape: tuple[int, int], dtype=jnp.float32)
     Each is the Q of a Gaussian matrix, as its left singular vectors are (Cho et al. 2014): U^T U = I.
     """
     units, width = shape
-    keys = jax.random.split(key, width // units)
     orthogonal = jax.nn.initializers.orthogonal()
-    return jnp.concatenate([orthogonal(k, (units, units), dtype) for k in keys], axis=1)
+    blocks = jax.vmap(lambda key: orthogonal(key, (units, units), dtype))(
+        jax.random.split(key, width // units)
+    )
+    return blocks.swapaxes(0, 1).reshape(units, width)

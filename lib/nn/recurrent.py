@@ -32,7 +32,7 @@ def scan_dense(
     Args:
       step: multiplies by the kernels through `dense(name, v) = v @ kernels[name]` only, each of them
         exactly once, with `v` of shape `[B, d]`. Must not close over arrays that are differentiated.
-      kernels: matrices `[d, e]` by name.
+      kernels: matrices by name: `[d, e]`, or `[B, d, e]`, one for each row of `v`.
       weights: whatever else is the same at every step (biases); differentiated as usual.
       carry: before the first step.
       xs: stacked over time.
@@ -46,9 +46,16 @@ def scan_dense(
     _rows(step, kernels, weights, carry, xs)
 
     def body(carry, x):
-        return step(lambda name, v: v @ kernels[name], weights, carry, x)
+        return step(lambda name, v: _product(v, kernels[name]), weights, carry, x)
 
     return jax.lax.scan(body, carry, xs)
+
+
+def _product(v, kernel):
+    if kernel.ndim == 2:
+        return v @ kernel
+    # So many small products are slow as such on a CPU.
+    return (v[:, :, None] * kernel).sum(axis=1)
 
 
 def _forward(step, kernels, weights, carry, xs):
@@ -61,7 +68,7 @@ def _forward(step, kernels, weights, carry, xs):
 
             def dense(name, v):
                 multiplied[name] = v
-                return v @ kernels[name] + added[name]
+                return _product(v, kernels[name]) + added[name]
 
             carry, y = step(dense, weights, carry, x)
             return carry, (y, multiplied)
@@ -71,11 +78,11 @@ def _forward(step, kernels, weights, carry, xs):
 
     rows = _rows(step, kernels, weights, carry, xs)
     added = {
-        name: jnp.zeros((length, rows[name], kernel.shape[1]), kernel.dtype)
+        name: jnp.zeros((length, rows[name], kernel.shape[-1]), kernel.dtype)
         for name, kernel in kernels.items()
     }
     out, backward, multiplied = jax.vjp(run, added, weights, carry, xs, has_aux=True)
-    return out, (backward, multiplied)
+    return out, (backward, multiplied, kernels)
 
 
 def _rows(step, kernels, weights, carry, xs):
@@ -86,7 +93,7 @@ def _rows(step, kernels, weights, carry, xs):
         if name in rows:
             raise ValueError(f"step multiplies by {name} twice: give it a kernel each time")
         rows[name] = v.shape[0]
-        return v @ kernels[name]
+        return _product(v, kernels[name])
 
     jax.eval_shape(
         lambda w, c, x: step(dense, w, c, x), weights, carry, jax.tree.map(lambda x: x[0], xs)
@@ -98,10 +105,13 @@ def _rows(step, kernels, weights, carry, xs):
 
 def _backward(step, residuals, gradient):
     del step
-    backward, multiplied = residuals
+    backward, multiplied, kernels = residuals
     added, weights, carry, xs = backward(gradient)
     kernels = {
-        name: jnp.einsum("tbd,tbe->de", multiplied[name], added[name]) for name in multiplied
+        name: jnp.einsum(
+            "tbd,tbe->de" if kernel.ndim == 2 else "tbd,tbe->bde", multiplied[name], added[name]
+        )
+        for name, kernel in kernels.items()
     }
     return kernels, weights, carry, xs
 
