@@ -60,7 +60,9 @@ class EncoderDecoder(nn.Module):
         "states": it goes on from the encoder's last states, all layers' (Sutskever);
         "attention": an annotation of each source word, weighted anew at each step (Bahdanau).
       layers: of encoder and decoder, with "states".
-      maxout: units of the output's hidden layer, each the larger of two sums; 0: none.
+      maxout: units of the output's hidden layer, each the larger of two sums of the state (of Bahdanau's
+        the one before the step), the word before and the context; 0: none, and the output sees the state
+        alone, after the step.
       rank: of the output matrix, `G = G_l G_r`; 0: full.
       reverse_source: read from the last word to the first (Sutskever).
       alignment: hidden units of the attention (Bahdanau: as many as `units`).
@@ -142,7 +144,7 @@ class EncoderDecoder(nn.Module):
         if self.context == "attention":
             had, state = self.decoder(inputs, encoded.memory, encoded.mask, states[0])
             after, weights = (state,), had["weights"]
-            hidden = had["before"]
+            hidden = had["before" if self.maxout else "after"]
             features.append(had["context"])
         else:
             hidden, after = inputs, []

@@ -55,8 +55,8 @@ class AttentiveDecoder(nn.Module):
     ) -> tuple[dict[str, jax.Array], State]:
         """`(what each step had, state after the last step)`.
 
-        What each step had: `before` `[B, T, units]`, the hidden state that it began with; `context`
-        `[B, T, m]`; `weights` `[B, T, S]`, the alpha.
+        What each step had: `before` `[B, T, units]`, the hidden state that it began with, and `after`;
+        `context` `[B, T, m]`; `weights` `[B, T, S]`, the alpha.
 
         Args:
           memory: `[B, S, m]`.
@@ -91,4 +91,5 @@ def _attentive_step(kind, reset, dense, weights, state, x):
     if "gated" in weights:
         gated = weights["gated"] if gated is None else weights["gated"] + gated
     state = cell_step(kind, reset, dense, x + beside, state, gated)
-    return state, {"before": before, "context": context, "weights": alpha}
+    had = {"before": before, "after": state[-1], "context": context, "weights": alpha}
+    return state, had

@@ -2,7 +2,8 @@
 
 20 words on either side, 256 numbers a word, 512 units, vocabularies of 10 000, batch 128. PyTorch's
 networks are GRUs (the attention decoder a GRU cell in a Python loop), as its tutorials have them; ours have
-the same layers, and no maxout. `make bench PAPER=seq2seq` runs this, on the same cores in one go, and keeps the medians.
+the same layers, and no maxout. `make bench PAPER=seq2seq` runs this, on the same cores in one go, and keeps
+the medians.
 """
 
 import jax

@@ -209,6 +209,15 @@ def test_every_parameter_gets_a_gradient(name):
         assert np.abs(g).max() > 0, jax.tree_util.keystr(path)
 
 
+@pytest.mark.parametrize("name", NETS)
+def test_a_word_depends_on_those_before_it_and_on_no_later_one(name):
+    _, params, apply = net(name)
+    one = np.asarray(apply["__call__"](params, SOURCE, TARGET))
+    other = np.asarray(apply["__call__"](params, SOURCE, TARGET.at[:, 1].set(7)))
+    np.testing.assert_array_equal(one[:, :2], other[:, :2])
+    assert (np.abs(one - other)[:, 2].max(axis=1) > 1e-4)[:2].all()
+
+
 def test_padding_has_no_embedding():
     """e(y_0) = 0: no gradient goes there."""
     model, params, _ = net("cho")

@@ -225,6 +225,39 @@ def test_its_start_is_small_and_differs_from_unit_to_unit():
         assert 0.03 < np.std(params[name]) < 0.07
 
 
+def test_a_kernel_may_be_one_for_each_row():
+    """As the memory that attention reads: its gradient is a product over all steps, too."""
+    rng = np.random.default_rng(0)
+    kernels = {
+        "read": jnp.asarray(rng.normal(size=(BATCH, IN, HIDDEN)), jnp.float32),
+        "shared": jnp.asarray(rng.normal(size=(HIDDEN, IN)), jnp.float32),
+    }
+    xs = jnp.asarray(rng.normal(size=(STEPS, BATCH, IN)), jnp.float32)
+
+    def reading(dense, weights, carry, x):
+        carry = jnp.tanh(carry + dense("read", jnp.sin(x + dense("shared", carry))))
+        return carry, carry
+
+    def alike(step, kernels, weights, carry, xs):
+        def by_row(name, v):
+            return (
+                v @ kernels[name]
+                if kernels[name].ndim == 2
+                else jnp.stack([v[b] @ kernels[name][b] for b in range(BATCH)])
+            )
+
+        return jax.lax.scan(lambda c, x: step(by_row, weights, c, x), carry, xs)
+
+    def of(scan):
+        def value(kernels, carry, xs):
+            last, ys = scan(reading, kernels, (), carry, xs)
+            return (jnp.cos(jnp.arange(ys.size)) * ys.ravel()).sum() + last.sum()
+
+        return jax.jit(jax.value_and_grad(value, (0, 1, 2)))(kernels, jnp.ones((BATCH, HIDDEN)), xs)
+
+    assert_close(of(scan_dense), of(alike), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("names, said", [(("a", "a"), "a twice"), (("a",), "not use b")])
 def test_a_kernel_is_used_once(names, said):
     """A second use would be left out of its gradient."""
