@@ -16,7 +16,7 @@ class Found(NamedTuple):
     """The best sentences, the likeliest first.
 
     `words` int32 `[B, beams, length]`, ended and padded; `score` `[B, beams]`, log-probabilities, of which
-    none is divided by a length.
+    none is divided by a length. Those behind the first may not have ended: nobody waits for them.
     """
 
     words: jax.Array

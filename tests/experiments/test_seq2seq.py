@@ -2,8 +2,10 @@
 
 import dataclasses
 import io
+import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +72,17 @@ def test_the_most_similar_sentence_shares_rare_words_and_pairs_of_words():
     known = [tuple(s.split()) for s in ("a b c", "a c b", "x a", "a a a")]
     asked = [tuple(s.split()) for s in ("b c a b c", "x y", "a c b")]
     assert most_similar(known, asked).tolist() == [0, 2, 1]
+
+
+def test_multi30k_is_taken_as_it_is(tmp_path, monkeypatch):
+    folder = os.environ.get("DEEP_MORNING_DATA")
+    if not folder or not list(Path(folder).rglob("train.fr*")):
+        pytest.skip("DEEP_MORNING_DATA names no folder with Multi30k")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    data = load_data(PRESETS["paper"], Path(folder))
+    assert (len(data.train), len(data.test), len(data.numbers)) == (29_000, 1_000, 0)
+    assert len(data.trained_on.longer) == 1
+    assert all(len(v) < 12_000 for v in data.vocabularies)
 
 
 # --- The arms --------------------------------------------------------------------------------
