@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.seq2seq.config import Config
 from experiments.seq2seq.sentences import Data
 from experiments.seq2seq.training import attention as attended
-from experiments.seq2seq.training import in_parts, make_model, summaries
+from experiments.seq2seq.training import in_parts, initial, make_model, summaries
 from lib.data.text import END, SPECIAL, Pair, Vocabulary, padded, tokenise
-from lib.run.keys import purpose
 from lib.run.loop import member
 from lib.run.result import Result
 from lib.run.watch import Watch
@@ -101,10 +99,9 @@ def phrase_map(config: Config, keys: jax.Array, data: Data, watch: Watch, needs:
     counts = np.stack([np.bincount(row, minlength=len(data.vocabularies[0])) for row in rows])
     metrics = {"map_neighbours_bag": alike(counts.astype(float), numbers)}
     over_seeds: dict[str, list[float]] = {}
-    for i, key in enumerate(keys):
-        empty = jnp.ones((1, 2), jnp.int32)
-        untrained = jax.jit(model.init)(purpose(key, "untrained"), empty, empty)["params"]
-        for params, which in ((member(stacked, i), ""), (untrained, "_untrained")):
+    untrained = initial(config, "encdec", keys, data).params
+    for i in range(len(keys)):
+        for params, which in ((member(stacked, i), ""), (member(untrained, i), "_untrained")):
             states = np.asarray(summaries(model, params, rows))
             if i == 0 and not which:
                 arrays = {"map": plane(states), "map_numbers": numbers}

@@ -18,7 +18,7 @@ from lib.ops.sequences import END, PAD, log_probability, previous, real
 from lib.run.keys import purpose
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
-from lib.steps.supervised import init_state, supervised
+from lib.steps.supervised import SupervisedState, init_state, supervised
 
 Params = Any
 AT_ONCE = 100
@@ -119,13 +119,24 @@ def make_learner(model: EncoderDecoder, config: Config, sizes: tuple[int, ...]) 
     return Learner(init, step)
 
 
+def _learner_of(config: Config, name: str, data: Data) -> tuple[EncoderDecoder, Learner]:
+    model = make_model(config, name, tuple(map(len, data.vocabularies)))
+    sizes = tuple(len(bucket.source) for bucket in data.trained_on.buckets)
+    return model, make_learner(model, config, sizes)
+
+
+def initial(
+    config: Config, name: str, keys: jax.Array, data: Data, rate: float = 0.0
+) -> SupervisedState:
+    """The network `name` before training, a replica a key."""
+    _, learner = _learner_of(config, name, data)
+    return initialise(learner.init, {"key": keys, "rate": jnp.full(len(keys), rate)})
+
+
 def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch: Watch) -> Trained:
     """Trains a replica a key; each goes on from the rate of the lowest validation perplexity."""
-    words = tuple(map(len, data.vocabularies))
-    model = make_model(config, name, words)
+    model, learner = _learner_of(config, name, data)
     buckets = jax.tree.map(jnp.asarray, data.trained_on.buckets)
-    sizes = tuple(len(bucket.source) for bucket in buckets)
-    learner = make_learner(model, config, sizes)
 
     def score(state):
         return {"validation": perplexity(model, state.params, data.validation.buckets)}
@@ -144,15 +155,14 @@ def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch:
             score_every=config.score_every,
         )
 
-    def start(rate):
-        # From the same key at each rate: the runs are to differ in that alone.
-        return initialise(learner.init, {"key": keys, "rate": jnp.full(len(keys), rate)})
-
+    # From the same keys at each rate: the runs are to differ in that alone.
     if len(config.rates) == 1:
-        trained = go_on(name, start(config.rates[0]), config.steps)
+        start = initial(config, name, keys, data, config.rates[0])
+        trained = go_on(name, start, config.steps)
         return Trained(trained.state.params, trained.history, list(config.rates) * len(keys))
     tried = [
-        go_on(f"{name}-rate-{i}", start(rate), config.tuning) for i, rate in enumerate(config.rates)
+        go_on(f"{name}-rate-{i}", initial(config, name, keys, data, rate), config.tuning)
+        for i, rate in enumerate(config.rates)
     ]
     scores = np.array([one.history[-1]["validation"] for one in tried])
     best = scores.argmin(axis=0)

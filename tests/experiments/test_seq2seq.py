@@ -222,9 +222,9 @@ def tiny():
         alignment=12,
         rates=(1e-9, 1e-2),
         tuning=30,
-        steps=330,
+        steps=210,
         every=30,
-        score_every=330,
+        score_every=210,
         batch=4,
         decay=False,
     )
@@ -253,7 +253,7 @@ def test_it_learns_a_few_sentences_by_heart(tiny, learned):
 def test_each_seed_goes_on_from_the_better_rate(learned):
     assert learned.rates == [1e-2, 1e-2]
     assert [row["step"] for row in learned.history][:2] == [30, 60]
-    assert learned.history[-1]["step"] == 330
+    assert learned.history[-1]["step"] == 210
     # Seed by seed the rows of the rate that was chosen: the other one learns nothing.
     assert all(np.diff([row["loss"][i] for row in learned.history[:3]]).max() < 0 for i in (0, 1))
 
