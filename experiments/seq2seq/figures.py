@@ -29,7 +29,7 @@ def _by_length(axis, result: Result, names: tuple[str, ...]) -> None:
     looked_up = [result.metrics[f"memory_bleu_{i}"] for i in range(LENGTHS)]
     axis.plot(lengths, looked_up, color=GUIDE, ls=":", label="translation memory")
     axis.set(xlabel="words and marks of the source", ylim=(0, 102))
-    axis.legend(fontsize=8, loc="lower left")
+    axis.legend(fontsize=8, loc="lower left", frameon=False)
 
 
 def bahdanau_figure_2(result: Result) -> Drawing:
@@ -99,7 +99,9 @@ def learning(result: Result) -> Drawing | None:
         if values.shape[1] > 1:
             axis.plot(steps, values, color=color, lw=0.6, alpha=0.5)
     axis.set(xlabel="updates", ylabel="validation perplexity", yscale="log")
-    axis.legend(fontsize=8)
+    for formatted in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        formatted("{x:g}")
+    axis.legend(fontsize=8, frameon=False)
     return figure
 
 
