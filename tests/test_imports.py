@@ -186,6 +186,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         (["experiments.ntm", "--help"], "--copy.sequences"),
         (["experiments.dqn", "--help"], "--target-every"),
         (["experiments.neural_style", "--help"], "--small-iterations"),
+        (["experiments.seq2seq", "--help"], "--tuning"),
         (["experiments"], "gan: Generative Adversarial Nets"),
     ],
 )

@@ -94,3 +94,31 @@ def _mix(x: jax.Array) -> jax.Array:
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)
+
+
+def bucket_at(
+    step: jax.Array | int, *, sizes: tuple[int, ...], batch: int
+) -> tuple[jax.Array, jax.Array]:
+    """Which bucket makes up step `step`, and how many batches it has given before.
+
+    An epoch has as many batches of each bucket as fill it, at least one, in an order of its own. That
+    depends on nothing but the step: replicas that train side by side take the same bucket, of which each
+    draws its own examples, with `shuffled_indices(key, number, size=sizes[bucket], batch=batch)`.
+
+    Args:
+      step: int32 scalar, may be traced.
+      sizes: examples in each bucket (static).
+      batch: examples in a batch (static).
+
+    Returns:
+      int32 scalars `(bucket, number)`.
+    """
+    rounds = [max(1, round(size / batch)) for size in sizes]
+    epoch_length, ends = sum(rounds), jnp.cumsum(jnp.asarray(rounds, jnp.int32))
+    step = jnp.asarray(step, jnp.int32)
+    place = shuffled_indices(jax.random.key(0), step, size=epoch_length, batch=1)[0]
+    bucket = jnp.searchsorted(ends, place, side="right")
+    of_bucket = jnp.asarray(rounds, jnp.int32)
+    within = place - (ends - of_bucket)[bucket]
+    number = step // epoch_length * of_bucket[bucket] + within
+    return bucket.astype(jnp.int32), number.astype(jnp.int32)

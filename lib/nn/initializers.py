@@ -18,3 +18,16 @@ def symmetric_uniform(bound: float) -> Callable[..., jax.Array]:
 def torch_uniform(inputs: int) -> Callable[..., jax.Array]:
     """U(-1/sqrt(inputs), 1/sqrt(inputs)): Torch's default, for weights and biases alike."""
     return symmetric_uniform(inputs**-0.5)
+
+
+def orthogonal_blocks(key: jax.Array, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:
+    """`[n, k n]`: k orthogonal matrices side by side, the start of a recurrent layer's gates.
+
+    Each is the Q of a Gaussian matrix, as its left singular vectors are (Cho et al. 2014): U^T U = I.
+    """
+    units, width = shape
+    orthogonal = jax.nn.initializers.orthogonal()
+    blocks = jax.vmap(lambda key: orthogonal(key, (units, units), dtype))(
+        jax.random.split(key, width // units)
+    )
+    return blocks.swapaxes(0, 1).reshape(units, width)

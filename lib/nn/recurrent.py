@@ -7,13 +7,18 @@ yields `dg_t` alone, and `dW = sum_t h_t^T dg_t` is one matrix product at the en
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lib.nn.initializers import orthogonal_blocks
+
 PyTree = Any
+Kind = Literal["gru", "lstm", "tanh"]
+Reset = Literal["before", "after", "after_with_context"]
+State = tuple[jax.Array, ...]
 Dense = Callable[[str, jax.Array], jax.Array]
 Step = Callable[[Dense, PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
 
@@ -27,7 +32,7 @@ def scan_dense(
     Args:
       step: multiplies by the kernels through `dense(name, v) = v @ kernels[name]` only, each of them
         exactly once, with `v` of shape `[B, d]`. Must not close over arrays that are differentiated.
-      kernels: matrices `[d, e]` by name.
+      kernels: matrices by name: `[d, e]`, or `[B, d, e]`, one for each row of `v`.
       weights: whatever else is the same at every step (biases); differentiated as usual.
       carry: before the first step.
       xs: stacked over time.
@@ -41,9 +46,16 @@ def scan_dense(
     _rows(step, kernels, weights, carry, xs)
 
     def body(carry, x):
-        return step(lambda name, v: v @ kernels[name], weights, carry, x)
+        return step(lambda name, v: _product(v, kernels[name]), weights, carry, x)
 
     return jax.lax.scan(body, carry, xs)
+
+
+def _product(v, kernel):
+    if kernel.ndim == 2:
+        return v @ kernel
+    # So many small products are slow as such on a CPU.
+    return (v[:, :, None] * kernel).sum(axis=1)
 
 
 def _forward(step, kernels, weights, carry, xs):
@@ -56,7 +68,7 @@ def _forward(step, kernels, weights, carry, xs):
 
             def dense(name, v):
                 multiplied[name] = v
-                return v @ kernels[name] + added[name]
+                return _product(v, kernels[name]) + added[name]
 
             carry, y = step(dense, weights, carry, x)
             return carry, (y, multiplied)
@@ -66,11 +78,11 @@ def _forward(step, kernels, weights, carry, xs):
 
     rows = _rows(step, kernels, weights, carry, xs)
     added = {
-        name: jnp.zeros((length, rows[name], kernel.shape[1]), kernel.dtype)
+        name: jnp.zeros((length, rows[name], kernel.shape[-1]), kernel.dtype)
         for name, kernel in kernels.items()
     }
     out, backward, multiplied = jax.vjp(run, added, weights, carry, xs, has_aux=True)
-    return out, (backward, multiplied)
+    return out, (backward, multiplied, kernels)
 
 
 def _rows(step, kernels, weights, carry, xs):
@@ -81,7 +93,7 @@ def _rows(step, kernels, weights, carry, xs):
         if name in rows:
             raise ValueError(f"step multiplies by {name} twice: give it a kernel each time")
         rows[name] = v.shape[0]
-        return v @ kernels[name]
+        return _product(v, kernels[name])
 
     jax.eval_shape(
         lambda w, c, x: step(dense, w, c, x), weights, carry, jax.tree.map(lambda x: x[0], xs)
@@ -93,10 +105,13 @@ def _rows(step, kernels, weights, carry, xs):
 
 def _backward(step, residuals, gradient):
     del step
-    backward, multiplied = residuals
+    backward, multiplied, kernels = residuals
     added, weights, carry, xs = backward(gradient)
     kernels = {
-        name: jnp.einsum("tbd,tbe->de", multiplied[name], added[name]) for name in multiplied
+        name: jnp.einsum(
+            "tbd,tbe->de" if kernel.ndim == 2 else "tbd,tbe->bde", multiplied[name], added[name]
+        )
+        for name, kernel in kernels.items()
     }
     return kernels, weights, carry, xs
 
@@ -145,3 +160,196 @@ def _lstm_step(dense, weights, carry, x):
     cell, hidden = carry
     cell, hidden = lstm_cell(dense("recurrent", hidden) + x, cell)
     return (cell, hidden), hidden
+
+
+def gru_cell(
+    dense: Dense,
+    inputs: jax.Array,
+    hidden: jax.Array,
+    *,
+    reset: Reset = "before",
+    gated: jax.Array | None = None,
+) -> jax.Array:
+    """The gated unit's state `[B, H]` after a step (Cho et al. 2014, arXiv:1406.1078, eqs 5 to 8).
+
+        r, z = sigmoid(inputs + h U_rz),    h' = z h + (1 - z) h~
+
+    so that z = 1 keeps the old state. Of the candidate there are three forms in print:
+
+    - "before": `h~ = tanh(inputs + (r h) U)`, the paper's text;
+    - "after": `h~ = tanh(inputs + r (h U + gated))`, cuDNN's and PyTorch's, `gated` being a bias;
+    - "after_with_context": the same, `gated` being what comes from the summary: the paper's appendix on
+      the decoder, where the reset gate shuts off `C c` as well.
+
+    They are one where r = 1.
+
+    Args:
+      dense: `dense("gates", v) = v U_rz`, `dense("candidate", v) = v U`; each is used once.
+      inputs: `[B, 3H]`, weighted inputs of r, z and the candidate, biases included.
+      hidden: `[B, H]`, before the step.
+      gated: `[B, H]` or `[1, H]`; only where the reset comes after.
+    """
+    units = hidden.shape[-1]
+    r, z = jnp.split(jax.nn.sigmoid(inputs[:, : 2 * units] + dense("gates", hidden)), 2, axis=-1)
+    if reset == "before":
+        if gated is not None:
+            raise ValueError("the reset gate gates a sum only where it comes after the product")
+        beside = dense("candidate", r * hidden)
+    else:
+        product = dense("candidate", hidden)
+        beside = r * (product if gated is None else product + gated)
+    return z * hidden + (1 - z) * jnp.tanh(inputs[:, 2 * units :] + beside)
+
+
+GATES = {"gru": 3, "lstm": 4, "tanh": 1}
+"""Weighted sums a unit has of its inputs."""
+
+
+def cell_step(
+    kind: Kind,
+    reset: Reset,
+    dense: Dense,
+    sums: jax.Array,
+    state: State,
+    gated: jax.Array | None = None,
+) -> State:
+    """The state after a step: `(hidden,)`, or of the LSTM `(cell, hidden)`; `[B, H]` each.
+
+    Args:
+      dense: see `gru_cell`; for the others `dense("recurrent", hidden)`.
+      sums: `[B, GATES[kind] * H]`, weighted inputs.
+    """
+    if kind == "gru":
+        return (gru_cell(dense, sums, state[0], reset=reset, gated=gated),)
+    sums = sums + dense("recurrent", state[-1])
+    if kind == "lstm":
+        return lstm_cell(sums, state[0])
+    return (jnp.tanh(sums),)
+
+
+def recurrent_kernels(module: nn.Module, kind: Kind, units: int) -> dict[str, jax.Array]:
+    """The matrices on the state, as parameters of `module`; each square block starts orthogonal."""
+    blocks = {
+        "gru": {"gates": 2, "candidate": 1},
+        "lstm": {"recurrent": 4},
+        "tanh": {"recurrent": 1},
+    }
+    return {
+        name: module.param(name, orthogonal_blocks, (units, n * units))
+        for name, n in blocks[kind].items()
+    }
+
+
+def context_sums(kind: Kind, units: int) -> nn.Dense:
+    """What a context adds to the weighted inputs of a step; the biases are with the other inputs."""
+    return nn.Dense(
+        GATES[kind] * units,
+        use_bias=False,
+        kernel_init=nn.initializers.xavier_uniform(),
+        name="context",
+    )
+
+
+def of_context(kind: Kind, reset: Reset, sums: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    """`(what is added to the inputs, what the reset gate gates)` of a context's sums `[B, ...]`."""
+    if kind != "gru" or reset != "after_with_context":
+        return sums, None
+    gates, candidate = jnp.split(sums, [2 * sums.shape[-1] // 3], axis=-1)
+    return jnp.concatenate([gates, jnp.zeros_like(candidate)], axis=-1), candidate
+
+
+def zero_state(kind: Kind, batch: int, units: int) -> State:
+    """Before the first step."""
+    return (jnp.zeros((batch, units)),) * (2 if kind == "lstm" else 1)
+
+
+def where_real(real: jax.Array, new: State, old: State) -> State:
+    """`new` in the rows that `real` `[B]` has, `old` in those that are padding."""
+    return jax.tree.map(lambda n, o: jnp.where(real[:, None], n, o), new, old)
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer that padding does not touch, `[B, T, d]` to `[B, T, units]`.
+
+    Through padded steps the state is carried as it is, so that the last step's is that of the last word,
+    and what is behind it changes nothing.
+
+    Attributes:
+      kind: "gru", "lstm" (no peepholes; Gers et al. 2000), or "tanh": `h' = tanh(x W + h U + b)`.
+      reset: of the GRU (see `gru_cell`).
+      backward: from the last step to the first.
+    """
+
+    units: int
+    kind: Kind = "gru"
+    reset: Reset = "before"
+    backward: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: jax.Array,
+        mask: jax.Array | None = None,
+        start: State | None = None,
+        context: jax.Array | None = None,
+    ) -> tuple[jax.Array, State]:
+        """`(hidden [B, T, units], state after the last step)`.
+
+        Args:
+          mask: bool `[B, T]`, true at real steps; None: all are.
+          start: before the first step (see `cell_step`); None: zeros.
+          context: `[B, d]`, an input of every step beside `inputs`.
+        """
+        batch, steps = inputs.shape[:2]
+        mask = jnp.ones((batch, steps), bool) if mask is None else mask
+        sums = nn.Dense(
+            GATES[self.kind] * self.units,
+            kernel_init=nn.initializers.xavier_uniform(),
+            name="input",
+        )(inputs)
+        weights = ()
+        if self.kind == "gru" and self.reset != "before":
+            weights = self.param("gated", nn.initializers.zeros, (self.units,))[None]
+        if context is not None:
+            beside = context_sums(self.kind, self.units)(context)
+            beside, gated = of_context(self.kind, self.reset, beside)
+            sums = sums + beside[:, None]
+            weights = weights if gated is None else weights + gated
+        state = zero_state(self.kind, batch, self.units) if start is None else start
+        xs = (sums.swapaxes(0, 1), mask.swapaxes(0, 1))
+        if self.backward:
+            xs = jax.tree.map(lambda x: x[::-1], xs)
+        step = partial(_recurrent_step, self.kind, self.reset)
+        kernels = recurrent_kernels(self, self.kind, self.units)
+        state, hidden = scan_dense(step, kernels, weights, state, xs)
+        if self.backward:
+            hidden = hidden[::-1]
+        return hidden.swapaxes(0, 1), state
+
+
+def _recurrent_step(kind, reset, dense, weights, state, x):
+    sums, real = x
+    gated = weights if kind == "gru" and reset != "before" else None
+    state = where_real(real, cell_step(kind, reset, dense, sums, state, gated), state)
+    return state, state[-1]
+
+
+class Bidirectional(nn.Module):
+    """Two layers over the same steps, one from either end (Schuster & Paliwal 1997).
+
+    `[B, T, d]` to `[B, T, 2 units]`: at each step what the forward layer has seen up to it, then what the
+    backward layer has seen from the end down to it. Attributes as `Recurrent`'s.
+    """
+
+    units: int
+    kind: Kind = "gru"
+    reset: Reset = "before"
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        layers = {"forward": False, "backward": True}
+        hidden = [
+            Recurrent(self.units, self.kind, self.reset, backward, name=name)(inputs, mask)[0]
+            for name, backward in layers.items()
+        ]
+        return jnp.concatenate(hidden, axis=-1)

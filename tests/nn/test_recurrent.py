@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lib.nn.recurrent import LSTM, lstm_cell, scan_dense
+from lib.nn.recurrent import LSTM, Bidirectional, Recurrent, gru_cell, lstm_cell, scan_dense
 
 STEPS, BATCH, IN, HIDDEN = 5, 3, 4, 6
 NAMES = ("kernels", "weights", "carry", "xs")
@@ -225,6 +225,39 @@ def test_its_start_is_small_and_differs_from_unit_to_unit():
         assert 0.03 < np.std(params[name]) < 0.07
 
 
+def test_a_kernel_may_be_one_for_each_row():
+    """As the memory that attention reads: its gradient is a product over all steps, too."""
+    rng = np.random.default_rng(0)
+    kernels = {
+        "read": jnp.asarray(rng.normal(size=(BATCH, IN, HIDDEN)), jnp.float32),
+        "shared": jnp.asarray(rng.normal(size=(HIDDEN, IN)), jnp.float32),
+    }
+    xs = jnp.asarray(rng.normal(size=(STEPS, BATCH, IN)), jnp.float32)
+
+    def reading(dense, weights, carry, x):
+        carry = jnp.tanh(carry + dense("read", jnp.sin(x + dense("shared", carry))))
+        return carry, carry
+
+    def alike(step, kernels, weights, carry, xs):
+        def by_row(name, v):
+            return (
+                v @ kernels[name]
+                if kernels[name].ndim == 2
+                else jnp.stack([v[b] @ kernels[name][b] for b in range(BATCH)])
+            )
+
+        return jax.lax.scan(lambda c, x: step(by_row, weights, c, x), carry, xs)
+
+    def of(scan):
+        def value(kernels, carry, xs):
+            last, ys = scan(reading, kernels, (), carry, xs)
+            return (jnp.cos(jnp.arange(ys.size)) * ys.ravel()).sum() + last.sum()
+
+        return jax.jit(jax.value_and_grad(value, (0, 1, 2)))(kernels, jnp.ones((BATCH, HIDDEN)), xs)
+
+    assert_close(of(scan_dense), of(alike), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("names, said", [(("a", "a"), "a twice"), (("a",), "not use b")])
 def test_a_kernel_is_used_once(names, said):
     """A second use would be left out of its gradient."""
@@ -240,3 +273,205 @@ def test_a_kernel_is_used_once(names, said):
     ):
         with pytest.raises(ValueError, match=said):
             call(step, kernels, (), jnp.ones((1, 2)), jnp.zeros((3, 1)))
+
+
+# --- The GRU, its three forms, and masks --------------------------------------------------------
+
+KINDS = ("gru", "lstm", "tanh")
+RESETS = ("before", "after", "after_with_context")
+CLOSE = {"rtol": 1e-5, "atol": 1e-6}
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def one_unit(r, reset="before", gated=None, z=0.2):
+    """A unit with U = 1 on the candidate, W x = 0.5, h = 0.9, and gates that are what they are set to."""
+    logit = [np.log(p / (1 - p)) if 0 < p < 1 else 60 * (2 * p - 1) for p in (r, z)]
+    kernels = {"gates": jnp.zeros((1, 2)), "candidate": jnp.ones((1, 1))}
+    sums, hidden = jnp.array([[*logit, 0.5]]), jnp.array([[0.9]])
+    return float(
+        gru_cell(lambda n, v: v @ kernels[n], sums, hidden, reset=reset, gated=gated)[0, 0]
+    )
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_a_gated_unit_by_hand(reset):
+    """Open, the reset gate lets all of 0.9 through: 0.2 x 0.9 + 0.8 tanh(1.4); shut, nothing of it."""
+    np.testing.assert_allclose(one_unit(1, reset), 0.888, atol=5e-4)
+    np.testing.assert_allclose(one_unit(0, reset), 0.550, atol=5e-4)
+    np.testing.assert_allclose(one_unit(0.3, reset, z=1), 0.9, atol=1e-6)  # kept, whatever comes
+
+
+def test_what_the_reset_gate_gates():
+    """The context's share 0.7 goes with the old state where it is gated, and stays where it is not."""
+    shut, context = 0, jnp.array([[0.7]])
+    assert abs(one_unit(shut, "after_with_context", context) - one_unit(shut)) < 1e-6
+    opened = one_unit(1, "after_with_context", context)
+    np.testing.assert_allclose(opened, 0.2 * 0.9 + 0.8 * np.tanh(0.5 + 0.9 + 0.7), rtol=1e-5)
+    with pytest.raises(ValueError, match="after the product"):
+        one_unit(1, "before", context)
+
+
+def layer_of(kind, reset="before", *, backward=False, gates_open=False, seed=0):
+    """`(layer, parameters, inputs, mask)`; lengths 5, 3 and 1; biases that are not zero."""
+    layer, rng = Recurrent(HIDDEN, kind, reset, backward), np.random.default_rng(seed)
+    inputs = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
+    mask = jnp.arange(STEPS)[None] < jnp.array([5, 3, 1])[:, None]
+    shapes = jax.eval_shape(layer.init, jax.random.key(seed), inputs)["params"]
+
+    def normal(path, x):  # the same for each form, which has all that "before" has
+        of = np.random.default_rng(sum(jax.tree_util.keystr(path).encode()))
+        return jnp.asarray(of.normal(0, 0.5, x.shape), x.dtype)
+
+    params = jax.tree_util.tree_map_with_path(normal, shapes)
+    if gates_open:
+        params["input"]["bias"] = params["input"]["bias"].at[:HIDDEN].set(60.0)
+    return layer, params, inputs, mask
+
+
+def by_loops(kind, reset, params, inputs, mask, backward=False):
+    """The layer in NumPy, an example and a step at a time, over its real steps only."""
+    p = jax.tree.map(lambda x: np.asarray(x, float), params)
+    hidden = np.zeros((*mask.shape, HIDDEN))
+    for b, length in enumerate(np.asarray(mask).sum(axis=1)):
+        h, c = np.zeros(HIDDEN), np.zeros(HIDDEN)
+        order = range(length)
+        for t in reversed(order) if backward else order:
+            x = np.asarray(inputs[b, t], float) @ p["input"]["kernel"] + p["input"]["bias"]
+            if kind == "tanh":
+                h = np.tanh(x + h @ p["recurrent"])
+            elif kind == "lstm":
+                i, f, o, new = np.split(x + h @ p["recurrent"], 4)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
+                h = sigmoid(o) * np.tanh(c)
+            else:
+                xr, xz, xh = np.split(x, 3)
+                ur, uz = np.split(p["gates"], 2, axis=1)
+                r, z = sigmoid(xr + h @ ur), sigmoid(xz + h @ uz)
+                if reset == "before":
+                    new = np.tanh(xh + (r * h) @ p["candidate"])
+                else:
+                    new = np.tanh(xh + r * (h @ p["candidate"] + p["gated"]))
+                h = z * h + (1 - z) * new
+            hidden[b, t] = h
+        if not backward:
+            hidden[b, length:] = h
+    return hidden
+
+
+@pytest.mark.parametrize(
+    "kind, reset", [*(("gru", r) for r in RESETS), ("lstm", "before"), ("tanh", "before")]
+)
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_layer_is_its_equations_over_real_steps(kind, reset, backward):
+    layer, params, inputs, mask = layer_of(kind, reset, backward=backward)
+    hidden, state = layer.apply({"params": params}, inputs, mask)
+    wanted = by_loops(kind, reset, params, inputs, mask, backward)
+    np.testing.assert_allclose(hidden, wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(state[-1], wanted[:, 0 if backward else -1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("backward", [False, True])
+def test_padding_changes_no_state_and_no_gradient(kind, backward):
+    """Whatever stands behind a sequence, however much of it."""
+    layer, params, inputs, mask = layer_of(kind, backward=backward)
+    rng = np.random.default_rng(3)
+    noise = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
+    longer = jnp.concatenate([jnp.where(mask[..., None], inputs, noise), noise], axis=1)
+    more = jnp.concatenate([mask, jnp.zeros_like(mask)], axis=1)
+
+    def value(params, inputs, mask):
+        _, state = layer.apply({"params": params}, inputs, mask)
+        return sum(jnp.sin(3 * s).sum() for s in state), state
+
+    gradient = jax.jit(jax.grad(value, (0, 1), has_aux=True))
+    (found, to_inputs), state = gradient(params, longer, more)
+    (wanted, _), wanted_state = gradient(params, inputs, mask)
+    assert_close(state, wanted_state, **CLOSE)
+    assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert not np.asarray(to_inputs)[~np.asarray(more)].any()
+
+
+def test_the_forms_differ_but_where_the_reset_gate_is_open():
+    outputs = {}
+    for gates_open in (False, True):
+        for reset in RESETS[:2]:
+            layer, params, inputs, mask = layer_of("gru", reset, gates_open=gates_open)
+            params |= {"gated": jnp.zeros(HIDDEN)} if "gated" in params else {}
+            outputs[gates_open, reset] = layer.apply({"params": params}, inputs, mask)[0]
+    apart = {g: np.abs(outputs[g, "before"] - outputs[g, "after"]).max() for g in (False, True)}
+    assert apart[False] > 1e-2 and apart[True] < 1e-5
+
+
+def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
+    torch = pytest.importorskip("torch")
+    layer, params, inputs, _ = layer_of("gru", "after")
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)), jnp.float32)
+
+    def value(params, inputs):
+        hidden, _ = layer.apply({"params": params}, inputs)
+        return (hidden * weight).sum(), hidden
+
+    (found, to_inputs), hidden = jax.jit(jax.grad(value, (0, 1), has_aux=True))(params, inputs)
+    peer = torch.nn.GRU(IN, HIDDEN, batch_first=True)  # its gates are in our order, and so is z
+
+    def transposed(*kernels):
+        return torch.tensor(np.concatenate([np.asarray(k) for k in kernels], axis=-1).T.copy())
+
+    with torch.no_grad():
+        peer.weight_ih_l0.copy_(transposed(params["input"]["kernel"]))
+        peer.weight_hh_l0.copy_(transposed(params["gates"], params["candidate"]))
+        peer.bias_ih_l0.copy_(transposed(params["input"]["bias"]))
+        peer.bias_hh_l0.zero_()
+        peer.bias_hh_l0[2 * HIDDEN :].copy_(transposed(params["gated"]))
+    x = torch.tensor(np.array(inputs), requires_grad=True)
+    out, _ = peer(x)
+    (out * torch.tensor(np.array(weight))).sum().backward()
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(hidden, out.detach(), **close)
+    np.testing.assert_allclose(to_inputs, x.grad, **close)
+    np.testing.assert_allclose(
+        transposed(found["gates"], found["candidate"]), peer.weight_hh_l0.grad, **close
+    )
+    np.testing.assert_allclose(
+        transposed(found["input"]["kernel"]), peer.weight_ih_l0.grad, **close
+    )
+    np.testing.assert_allclose(found["gated"], peer.bias_hh_l0.grad[2 * HIDDEN :], **close)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_begins_where_it_is_told(kind):
+    """Two halves, the second from where the first ended, are the whole."""
+    layer, params, inputs, _ = layer_of(kind)
+    whole, end = layer.apply({"params": params}, inputs)
+    first, state = layer.apply({"params": params}, inputs[:, :2])
+    second, last = layer.apply({"params": params}, inputs[:, 2:], None, state)
+    assert_close(jnp.concatenate([first, second], axis=1), whole, **CLOSE)
+    assert_close(last, end, **CLOSE)
+
+
+def test_two_directions_are_two_layers():
+    layer = Bidirectional(HIDDEN)
+    _, _, inputs, mask = layer_of("gru")
+    params = layer.init(jax.random.key(0), inputs, mask)["params"]
+    both = layer.apply({"params": params}, inputs, mask)
+    for at, (name, backward) in enumerate((("forward", False), ("backward", True))):
+        wanted = by_loops("gru", "before", params[name], inputs, mask, backward)
+        np.testing.assert_allclose(
+            both[..., at * HIDDEN : (at + 1) * HIDDEN], wanted, rtol=1e-4, atol=1e-5
+        )
+    # A change of the last real word reaches the first step from behind only.
+    moved = layer.apply({"params": params}, inputs.at[:, 2].add(1.0), mask)[1, 0] - both[1, 0]
+    assert not np.asarray(moved[:HIDDEN]).any() and np.abs(moved[HIDDEN:]).max() > 1e-4
+
+
+def test_each_gates_matrix_begins_orthogonal():
+    layer = Recurrent(HIDDEN)
+    params = layer.init(jax.random.key(0), jnp.zeros((1, 1, IN)))["params"]
+    blocks = [*jnp.split(params["gates"], 2, axis=1), params["candidate"]]
+    for block in blocks:
+        np.testing.assert_allclose(block.T @ block, np.eye(HIDDEN), atol=1e-5)
+    assert np.abs(blocks[0] - blocks[1]).max() > 0.1
