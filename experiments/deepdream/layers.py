@@ -12,8 +12,8 @@ class Layers(NamedTuple):
       guide: the notebook's layer of guided dreams, inception_3b.
       studied: from the lowest on, those that are compared.
       least_side: pixels that the smallest octave needs on each side.
-      bytes_a_pixel: of memory, while a dream is computed on a CPU: SqueezeNet's by a test, GoogLeNet's reckoned
-        from its activations, on the safe side.
+      bytes_a_pixel: of memory, while a dream is computed on a CPU: SqueezeNet's by a test,
+        GoogLeNet's reckoned from its activations, on the safe side.
     """
 
     default: str
