@@ -182,7 +182,9 @@ def figure_1(
         return np.asarray(deviation.mean(axis=1, where=panel["support"])).tolist()
 
     def from_half(panel):
-        return np.asarray((jnp.abs(panel["d"] - 0.5) * as_masses(p_data)).sum(axis=1)).tolist()
+        return np.asarray(
+            (jnp.abs(panel["d"] - 0.5) * as_masses(p_data)[None]).sum(axis=1)
+        ).tolist()
 
     def as_masses(density):
         density = density + 1e-12  # of neither density may float32 round a half to zero
