@@ -6,7 +6,7 @@ _NAMED = Baseline(
     "miou_deformable_0", "at least", 50.0, "the plain network has not learned to name pixels"
 )
 _KNOWS_DIGITS = Baseline(
-    "tuned_before_plain", "at least", 98.0, "the network does not know plain digits"
+    "tuned_before_plain", "at least", 95.0, "the network does not know plain digits"
 )
 
 CLAIMS = (
@@ -58,8 +58,8 @@ CLAIMS = (
         where="study notes",
         statement="Parameters of the deformable network over those of the one with a transformer",
         paper="cheaper (no number)",
-        metric="scaled_parameter_ratio",
-        part="scaled_digits",
+        metric="parameter_ratio",
+        part="table_4",
         kind="identity",
         holds_if="at most",
         target=1.0,
@@ -69,8 +69,8 @@ CLAIMS = (
         where="study notes",
         statement="Time of the deformable network over that of the one with a transformer, forward",
         paper="cheaper (no number)",
-        metric="seconds_scaled_ratio",
-        part="scaled_digits",
+        metric="seconds_ratio",
+        part="table_4",
         kind="result",
         holds_if="at most",
         target=1.0,
@@ -176,6 +176,28 @@ CLAIMS = (
             ("conv5", "the last but one", "2.04 (5.1 / 2.5)", 1.52),
             ("conv4", "the last but two", "1.91 (4.2 / 2.2)", 1.45),
         )
+    ),
+    *(
+        Claim(
+            id=f"cost_{what}_{k}",
+            where="Table 4 (there DeepLab)",
+            statement=f"{words} with {number} deformable convolutions",
+            paper=paper,
+            metric=f"{what}_dense_{k}",
+            part="table_4",
+            kind="reference",
+            unit=unit,
+        )
+        for what, words, unit, papers in (
+            ("parameters", "Parameters of the segmenter", "", ("46.0 million", "46.1 million")),
+            (
+                "seconds",
+                "Naming the pixels of 50 scenes",
+                "s",
+                ("0.084 an image", "0.088 an image"),
+            ),
+        )
+        for (k, number), paper in zip(((0, "no"), (3, "three")), papers, strict=True)
     ),
     # Luo et al.
     *(

@@ -223,12 +223,12 @@ PRESETS = {
 PARTS = {
     "scaled_digits": Part(
         "scaled digits: plain, dilated, warped, filtered and deformable networks",
-        ("scaled_*", "seconds_scaled_*"),
+        ("scaled_*",),
         data=("digits",),
     ),
     "turned_digits": Part(
         "turned digits: plain, spatial transformer, deformable",
-        ("turned_*", "seconds_turned_*"),
+        ("turned_*",),
         data=("digits",),
     ),
     "fine_tuning": Part(
@@ -237,8 +237,8 @@ PARTS = {
         data=("digits",),
     ),
     "table_1": Part(
-        "Tables 1 and 4: how many convolutions to deform",
-        ("miou_deformable_*", "miou_gain_[0-9]*", "dense_*", "seconds_dense_deformable_*"),
+        "Table 1: how many convolutions to deform",
+        ("miou_deformable_*", "miou_gain_[0-9]*", "dense_rate_deformable_*"),
         data=("scenes",),
     ),
     "table_3": Part(
@@ -247,8 +247,7 @@ PARTS = {
             "miou_atrous_*",
             "miou_best_atrous",
             "miou_gain_o*",
-            "dense_*",
-            "seconds_dense_atrous_*",
+            "dense_rate_atrous_*",
         ),
         needs=("table_1",),
         data=("scenes",),
@@ -259,6 +258,10 @@ PARTS = {
         needs=("table_1",),
         data=("scenes",),
         default=lambda config: config.dense.dataset == "shapes",
+    ),
+    "table_4": Part(
+        "Table 4: parameters and time of a forward pass",
+        ("parameters_*", "parameter_ratio", "seconds_*"),
     ),
     "receptive_field": Part(
         "effective receptive fields (Luo et al. 2016), plain and deformed",

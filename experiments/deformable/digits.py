@@ -16,7 +16,6 @@ from lib.data.batches import shuffled_indices
 from lib.models.deformable import DigitClassifier, deform
 from lib.ops.sampling import bilinear
 from lib.run.keys import purpose
-from lib.run.loop import member
 from lib.run.result import Result
 from lib.run.watch import Watch
 
@@ -176,36 +175,28 @@ def compare(
         reached = [accuracy(net, p, known(net, p), test, data.test_labels) for p in ended.params]
         metrics[f"{change}_{arm}"] = reached
         metrics[f"{change}_rate_{arm}"] = ended.rates
-        metrics[f"{change}_parameters_{arm}"] = count(net, *SHAPE)
-        metrics[f"seconds_{change}_{arm}"] = forward_seconds(net, params, test)
         history |= ended.history
-    metrics |= comparisons(change, metrics)
+    metrics |= comparisons(change, {arm: metrics[f"{change}_{arm}"] for arm in arms})
     arrays = {f"{change}_shown": np.asarray(test[:12, :, :, 0])}
     return Result(metrics, history, arrays)
 
 
-def comparisons(change: str, metrics: Mapping) -> dict:
-    """What the arms' accuracies say of one another, seed by seed, and what they cost."""
+def comparisons(change: str, accuracies: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """What the arms' accuracies, in percent, say of one another, seed by seed."""
     found = {}
-    plain = metrics[f"{change}_plain"]
-    arms = [name.removeprefix(f"seconds_{change}_") for name in metrics if "seconds_" in name]
-    for arm in arms:
-        pairs = zip(metrics[f"{change}_{arm}"], plain, strict=True)
+    for arm, reached in accuracies.items():
+        pairs = zip(reached, accuracies["plain"], strict=True)
         removed = [(ours - theirs) / max(100 - theirs, 1e-9) for ours, theirs in pairs]
         found[f"{change}_removed_{arm}"] = removed
-    if "deformable_3" not in arms:
+    if "deformable_3" not in accuracies:
         return found
-    best = f"{change}_deformable_3"
-    if atrous := [metrics[f"{change}_{arm}"] for arm in arms if arm.startswith("atrous")]:
-        pairs = zip(metrics[best], *atrous, strict=True)
+    best = accuracies["deformable_3"]
+    if atrous := [reached for arm, reached in accuracies.items() if arm.startswith("atrous")]:
+        pairs = zip(best, *atrous, strict=True)
         found[f"{change}_over_atrous"] = [ours - max(theirs) for ours, *theirs in pairs]
-    if "transformer" in arms:
-        found[f"{change}_over_transformer"] = _differences(metrics, best, f"{change}_transformer")
-        for name, of_arm in (
-            (f"{change}_parameter_ratio", f"{change}_parameters_"),
-            (f"seconds_{change}_ratio", f"seconds_{change}_"),
-        ):
-            found[name] = metrics[f"{of_arm}deformable_3"] / metrics[f"{of_arm}transformer"]
+    if "transformer" in accuracies:
+        pairs = zip(best, accuracies["transformer"], strict=True)
+        found[f"{change}_over_transformer"] = [ours - theirs for ours, theirs in pairs]
     return found
 
 
@@ -213,11 +204,21 @@ def _differences(metrics: Mapping, one: str, other: str) -> list[float]:
     return [a - b for a, b in zip(metrics[one], metrics[other], strict=True)]
 
 
-def forward_seconds(net: DigitClassifier, params, images: jax.Array) -> float:
-    """Of classifying up to 1 000 digits: the fastest of five."""
-    params, images = member(params, 0), images[:AT_ONCE]
-    statistics = _statistics(net)(params, images)
-    return fastest(lambda: _classes(net)(params, statistics, images))
+def costs(config: Config) -> dict[str, float]:
+    """Parameters of each network, and the seconds it takes to name 1 000 digits (the fastest of five)."""
+    images, metrics = jnp.zeros((AT_ONCE, *SHAPE[1:])), {}
+    for arm in config.digits.arms:
+        net = make_nets(config.digits.widths)[arm]
+        variables = jax.jit(net.init)(jax.random.key(0), images[:1])
+        params, statistics = variables["params"], variables["batch_stats"]
+        metrics[f"parameters_{arm}"] = count(net, *SHAPE)
+        metrics[f"seconds_{arm}"] = fastest(
+            lambda net=net, p=params, s=statistics: _classes(net)(p, s, images)
+        )
+    if {"transformer", "deformable_3"} <= set(config.digits.arms):
+        for name, of in (("parameter_ratio", "parameters"), ("seconds_ratio", "seconds")):
+            metrics[name] = metrics[f"{of}_deformable_3"] / metrics[f"{of}_transformer"]
+    return metrics
 
 
 def scaled_digits(

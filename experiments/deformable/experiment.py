@@ -1,9 +1,10 @@
 """The deformable paper, in the order in which it happens: digits, scenes, where the taps go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 
+from experiments.deformable import dense, digits
 from experiments.deformable.config import Config
 from experiments.deformable.data import Data, load_data
 from experiments.deformable.dense import table_1, table_2, table_3
@@ -28,6 +29,13 @@ def run(
     return run_parts(load_paper("experiments.deformable"), config, key, data, watch, only)
 
 
+def table_4(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """What each network costs: of no seed, and nothing is trained."""
+    return Result(digits.costs(config) | dense.costs(config))
+
+
 PARTS = {
     "scaled_digits": scaled_digits,
     "turned_digits": turned_digits,
@@ -35,5 +43,6 @@ PARTS = {
     "table_1": table_1,
     "table_3": table_3,
     "table_2": table_2,
+    "table_4": table_4,
     "receptive_field": receptive_field,
 }

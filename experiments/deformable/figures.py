@@ -46,7 +46,7 @@ def figure_scaled_digits(result: Result) -> matplotlib.figure.Figure:
     show(digits, np.concatenate(list(result.arrays["scaled_shown"]), axis=1))
     for arm in arms:
         mean, deviation = _spread(result, f"scaled_{arm}")
-        milliseconds = 1e3 * _spread(result, f"seconds_scaled_{arm}")[0]
+        milliseconds = 1e3 * result.metrics[f"seconds_{arm}"]
         axis.errorbar(
             milliseconds, 100 - mean, yerr=deviation, marker="o", color=_color(arm), capsize=3
         )
@@ -169,7 +169,7 @@ def figure_receptive_field(result: Result) -> matplotlib.figure.Figure:
 
 
 FIGURES = {
-    "scaled_digits": Figure(figure_scaled_digits, ("scaled_digits",)),
+    "scaled_digits": Figure(figure_scaled_digits, ("scaled_digits", "table_4")),
     "fine_tuning": Figure(figure_fine_tuning, ("fine_tuning",)),
     "table_1": Figure(figure_table_1, ("table_1", "table_3")),
     "table_2": Figure(figure_table_2, ("table_2",)),
