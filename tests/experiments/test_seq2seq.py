@@ -365,6 +365,10 @@ def test_what_cannot_be_translated_is_one_line(words, said, code, run_folder, ca
     assert left.value.code == code and said in err and err.count("\n") == 1
 
 
+def test_the_network_of_the_record_translates_right_after_install(capsys):
+    assert says(capsys, "two hundred and five", "--beam", "2").out == "deux cent cinq\n"
+
+
 # --- Settings --------------------------------------------------------------------------------
 
 
