@@ -13,8 +13,8 @@ CLAIMS = (
     Claim(
         id="ascent",
         where="notebook, make_step",
-        statement="The layer finds more of what it found: its squared norm after steps along the gradient, of "
-        "that after as long steps in random directions",
+        statement="The layer finds more of what it found: its squared norm after steps along the gradient, "
+        "of that after as long steps in random directions",
         paper="–",
         metric="rise_over_random",
         part="dream",
