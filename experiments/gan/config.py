@@ -231,6 +231,6 @@ PARTS = {
     "ring": Part(
         "mode collapse on a ring (Metz et al. 2017)",
         ("ring_*",),
-        takes={"paper": "6 min a seed on a core"},
+        takes={"paper": "10 min a seed on a core"},
     ),
 }
