@@ -121,6 +121,8 @@ class Config:
     """Choose the learning rate (demonstration: none)."""
     test_split: str = "test"
     """Scored (demonstration: all 10 000)."""
+    branch_rate: float = 0.1
+    """Of the learning rate, that of branches that find offsets (paper: 1, by SGD), a warp (0.1) or filters."""
     every: int = 100
     """Updates in one compiled call, and between two lines of metrics."""
     precision: Literal["float32", "tf32"] = "float32"
@@ -133,7 +135,7 @@ class Config:
     """Receptive fields."""
 
     def __post_init__(self):
-        at_least(self, every=1)
+        at_least(self, every=1, branch_rate=0)
 
 
 def check(config: Config) -> None:

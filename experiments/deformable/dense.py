@@ -115,7 +115,8 @@ def train_arms(
     """Each net from the same weights on the same scenes; mIoU on test scenes."""
     task = make_task(config, data)
     steps = config.dense.steps
-    schedule = Schedule(steps, config.dense.rates, trial_of(steps), config.every)
+    rates, trial = config.dense.rates, trial_of(steps)
+    schedule = Schedule(steps, rates, trial, config.every, config.branch_rate)
     shape = (1, *data.scenes["train"].images.shape[1:])
     metrics, history, ended = {}, {}, {}
     for name, net in nets.items():

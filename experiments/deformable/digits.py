@@ -156,7 +156,8 @@ def statistics_of(data: Data, change: str) -> Callable:
 
 
 def schedule(config: Config, steps: int) -> Schedule:
-    return Schedule(steps, config.digits.rates, trial_of(steps), config.every)
+    rates, trial = config.digits.rates, trial_of(steps)
+    return Schedule(steps, rates, trial, config.every, config.branch_rate)
 
 
 def compare(

@@ -15,6 +15,8 @@ from lib.run.watch import Watch
 from lib.steps.supervised import init_state, supervised
 
 Params = Any
+BRANCHES = ("offset", "transformer", "filter")
+"""Parameters, by their paths, that find from the input where to look, or with what."""
 
 
 class Task(NamedTuple):
@@ -41,12 +43,15 @@ class Schedule(NamedTuple):
       rates: learning rates that are tried.
       trial: updates after which the best of them goes on.
       every: updates in one compiled call.
+      branch_rate: of a learning rate, what the branches have that find offsets (section 3.1: beta), a warp
+        or filters.
     """
 
     steps: int
     rates: Sequence[float]
     trial: int
     every: int
+    branch_rate: float = 1.0
 
 
 def trial_of(steps: int) -> int:
@@ -88,7 +93,12 @@ def learn(
       learns: whether a parameter, by its path ("conv2/offset/kernel"), is trained; all if None.
     """
     step = make_step(net, task.draw, task.loss)
-    moves = _by_path(learns or (lambda path: True), params)
+    moves = _by_path(
+        lambda path: (
+            (learns is None or learns(path)) * (schedule.offset_rate if "offset" in path else 1.0)
+        ),
+        params,
+    )
     late = jnp.int32(2 * schedule.steps // 3)
 
     def trained(name, states, begin, end):
@@ -138,7 +148,7 @@ def make_step(net: Any, draw: Callable, loss: Callable) -> Callable:
 
 
 def _masked(tx: optax.GradientTransformation, moves: Params) -> optax.GradientTransformation:
-    """`tx`, whose updates count only where `moves` is one."""
+    """`tx`, whose updates are multiplied by `moves`."""
 
     def update(gradients, state, params=None):
         updates, state = tx.update(gradients, state, params)
@@ -147,9 +157,9 @@ def _masked(tx: optax.GradientTransformation, moves: Params) -> optax.GradientTr
     return optax.GradientTransformation(tx.init, update)
 
 
-def _by_path(learns: Callable[[str], bool], params: Params) -> Params:
+def _by_path(of_path: Callable[[str], float], params: Params) -> Params:
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: jnp.float32(learns("/".join(key.key for key in path))), params
+        lambda path, _: jnp.float32(of_path("/".join(key.key for key in path))), params
     )
 
 
