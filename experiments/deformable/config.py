@@ -122,7 +122,7 @@ class Config:
     test_split: str = "test"
     """Scored (demonstration: all 10 000)."""
     branch_rate: float = 0.1
-    """Of the learning rate, that of branches that find offsets (paper: 1, by SGD), a warp (0.1) or filters."""
+    """Of the learning rate, what branches have that find offsets (paper: 1, SGD), a warp (0.1), filters."""
     every: int = 100
     """Updates in one compiled call, and between two lines of metrics."""
     precision: Literal["float32", "tf32"] = "float32"
