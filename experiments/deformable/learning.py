@@ -94,9 +94,7 @@ def learn(
     """
     step = make_step(net, task.draw, task.loss)
     moves = _by_path(
-        lambda path: (
-            (learns is None or learns(path)) * (schedule.offset_rate if "offset" in path else 1.0)
-        ),
+        lambda path: (learns is None or learns(path)) * _rate_of(path, schedule),
         params,
     )
     late = jnp.int32(2 * schedule.steps // 3)
@@ -123,6 +121,10 @@ def learn(
     history[name] = ended.history
     params = [member(ended.state["learner"].params, i) for i in range(len(keys))]
     return Learned(params, [float(rate) for rate in chosen["rate"]], history)
+
+
+def _rate_of(path: str, schedule: Schedule) -> float:
+    return schedule.branch_rate if any(branch in path for branch in BRANCHES) else 1.0
 
 
 @functools.lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from experiments.deformable import dense, digits, look
 from experiments.deformable.claims import CLAIMS
 from experiments.deformable.config import ARMS, Config, Dense, Digits
 from experiments.deformable.fields import effective_radius, random_stack
-from experiments.deformable.learning import Schedule, Task, fresh, learn, make_step
+from experiments.deformable.learning import BRANCHES, Schedule, Task, fresh, learn, make_step
 from experiments.deformable.scenes import CLASSES, LARGE, SIZES, SMALL, scenes
 from lib.base.errors import UserError
 from lib.base.weights import save_weights
@@ -115,6 +115,18 @@ def test_arms_of_other_names_see_the_same_images(tuned):
     losses = {name: [loss for n, loss in rows if n == name] for name, _ in rows}
     assert losses["one"] == losses["other"] and losses["one-0.01"] == losses["other-0.01"]
     jax.tree.map(np.testing.assert_array_equal, one.params, other.params)
+
+
+def test_branches_have_a_learning_rate_of_their_own():
+    """With none, what finds offsets, a warp or filters stays where it was, and all else learns."""
+    schedule = Schedule(steps=2, rates=(1e-2,), trial=1, every=1, branch_rate=0.0)
+    net = DigitClassifier(WIDTHS, deformed=3, transformed=True, filtered=True)
+    params = fresh(net, KEYS, 1, 28, 28, 1)
+    (after,) = learn("x", net, params, _tiny_task(), KEYS, Watch(), schedule).params
+    before = jax.tree_util.tree_leaves_with_path(jax.tree.map(lambda x: x[0], params))
+    for (path, old), new in zip(before, jax.tree.leaves(after), strict=True):
+        words = "/".join(key.key for key in path)
+        assert np.any(old != new) == (not any(b in words for b in BRANCHES)), words
 
 
 def test_the_rate_that_scores_best_goes_on():
