@@ -5,6 +5,9 @@ from lib.run.claims import Baseline, Claim
 _NAMED = Baseline(
     "miou_deformable_0", "at least", 50.0, "the plain network has not learned to name pixels"
 )
+_NAMED_BY_DILATION = Baseline(
+    "miou_best_atrous", "at least", 50.0, "no regular network has learned to name pixels"
+)
 _KNOWS_DIGITS = Baseline(
     "tuned_before_plain", "at least", 95.0, "the network does not know plain digits"
 )
@@ -146,6 +149,7 @@ CLAIMS = (
         part="table_3",
         kind="result",
         target=1.95,
+        baseline=_NAMED_BY_DILATION,
     ),
     Claim(
         id="over_dilation",
@@ -156,6 +160,7 @@ CLAIMS = (
         part="table_3",
         kind="result",
         target=0.85,
+        baseline=_NAMED_BY_DILATION,
         headline="... over the best dilation",
     ),
     # Table 2: R-FCN on VOC 2007. Half of what the ratios are above 1.

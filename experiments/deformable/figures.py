@@ -118,7 +118,7 @@ def figure_table_2(result: Result) -> matplotlib.figure.Figure:
     axis.axhline(2, color=DATA, ls=":", label="at the start")
     axis.set(ylabel="effective dilation, positions", xticks=range(len(SIZES)))
     axis.set_xticklabels(SIZES)
-    axis.legend(title="convolution", ncols=2, frameon=False)
+    axis.legend(title="convolution", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -53,9 +53,15 @@ def over_seeds(
     return one_after_another
 
 
-@jax.jit
 def member(states: PyTree, i: int) -> PyTree:
-    """Replica `i` of states stacked along a leading axis: one program, not one a shape."""
+    """Replica `i` of states stacked along a leading axis: one program, not one a shape; NumPy's stay so."""
+    if any(isinstance(x, jax.Array) for x in jax.tree.leaves(states)):
+        return _member(states, i)
+    return jax.tree.map(lambda x: x[i], states)
+
+
+@jax.jit
+def _member(states, i):
     # A replica's key is the same in every chunk (the step is folded in): that reuse is meant, and
     # slicing a key counts as its use where `jax_debug_key_reuse` is on.
     return jax.tree.map(lambda x: (jax.random.clone(x) if _is_key(x) else x)[i], states)

@@ -15,8 +15,10 @@ A = jnp.ones((2, 2))
 
 
 @pytest.fixture(autouse=True)
-def as_it_was():
+def as_jax_has_it():
+    """Whatever a command line in another test has chosen."""
     before = jax.config.jax_default_matmul_precision
+    jax.config.update("jax_default_matmul_precision", None)
     yield
     jax.config.update("jax_default_matmul_precision", before)
 
