@@ -1,6 +1,7 @@
 """Strict flags for every test, one compile cache, and one smoke run that many tests look at."""
 
 import os
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -16,12 +17,13 @@ CACHE = ROOT / ".cache"
 # Compiled programs outlive the process: the second run of the suite compiles nothing.
 os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
 # Most of a cold run is compiling programs that run once, on tiny shapes: half the time without LLVM's
-# optimisations and XLA's newer emitters.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 "
-    "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters",
-)
+# optimisations and XLA's newer emitters. What is timed is compiled as people run it.
+if "--benchmark-only" not in sys.argv:
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 "
+        "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters",
+    )
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
