@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.adversarial.claims import CLAIMS
-from lib.base.errors import UserError, option
+from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
@@ -96,20 +96,15 @@ class Config:
 
 def check(config: Config) -> None:
     """Raises UserError if there are no such images, or fewer."""
-    from lib.data.catalogue import PHOTOGRAPHS, find
+    from lib.data.catalogue import check_count, check_photograph
 
-    sizes = find(config.dataset).sizes
-    asked = {"--examples": (config.examples, "train")}
-    asked["--test-examples"] = (config.test_examples, "test")
-    for name, (count, split) in asked.items():
-        with option(name):
-            if count > sizes[split]:
-                raise UserError(f"{config.dataset} has {sizes[split]} in {split}", 2)
+    with option("--examples"):
+        check_count(config.dataset, "train", config.examples)
+    with option("--test-examples"):
+        check_count(config.dataset, "test", config.test_examples)
     for name in config.photographs:
         with option("--photographs"):
-            if name not in PHOTOGRAPHS.images:
-                listed = ", ".join(sorted(PHOTOGRAPHS.images))
-                raise UserError(f"there is no photograph {name!r}, only {listed}", 2)
+            check_photograph(name)
 
 
 _DIGITS = ("train", "test")

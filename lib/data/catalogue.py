@@ -570,6 +570,20 @@ def find(name: str) -> Entry:
         raise UserError(f"there is no dataset {name!r}, only {known}", 2) from None
 
 
+def check_count(name: str, split: str, count: int) -> None:
+    """Raises UserError if a split of the set `name` has fewer than `count` examples."""
+    size = find(name).sizes[split]
+    if count > size:
+        raise UserError(f"{name} has {size} in {split}", 2)
+
+
+def check_photograph(name: str) -> None:
+    """Raises UserError, listing those there are, if no photograph is called `name`."""
+    if name not in PHOTOGRAPHS.images:
+        listed = ", ".join(sorted(PHOTOGRAPHS.images))
+        raise UserError(f"there is no photograph {name!r}, only {listed}", 2)
+
+
 def image_sets(names: Sequence[str], split: str) -> list[tuple[str, str]]:
     """`(set, rows of its `split`)` of each of `names`: of "photographs[:3]", ("photographs", "train[:3]").
 
