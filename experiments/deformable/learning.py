@@ -11,6 +11,7 @@ import optax
 
 from lib.run.keys import purpose
 from lib.run.loop import initialise, member, train
+from lib.run.seeds import stack
 from lib.run.watch import Watch
 from lib.steps.supervised import init_state, supervised
 
@@ -105,7 +106,7 @@ def learn(
         return train(name, states, step, keys, inputs, **settings)
 
     streams = jax.vmap(lambda key: jax.random.key_data(purpose(key, "batches")))(keys)
-    fresh_learner = jax.vmap(lambda p: init_state(p, optax.adam(0.0)))(params)
+    fresh_learner = jax.jit(jax.vmap(lambda p: init_state(p, optax.adam(0.0))))(params)
     history, tried = {}, []
     for rate in schedule.rates:
         states = {"learner": fresh_learner, "stream": streams, "rate": jnp.full(len(keys), rate)}
@@ -116,7 +117,7 @@ def learn(
     for i in range(len(keys)):
         of_seed = [member(states, i) for states in tried]
         best.append(max(of_seed, key=lambda state: task.score(net, state["learner"].params)))
-    chosen = jax.tree.map(lambda *leaves: jnp.stack(leaves), *best)
+    chosen = stack(best)
     ended = trained(name, chosen, schedule.trial, schedule.steps)
     history[name] = ended.history
     params = [member(ended.state["learner"].params, i) for i in range(len(keys))]

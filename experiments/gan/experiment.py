@@ -175,8 +175,8 @@ def scores(config, game, state, start, key, data, classify) -> tuple[dict, dict]
 
 def nearest_images(samples: jax.Array, images: np.ndarray) -> np.ndarray:
     """The training image nearest to each sample in squared pixel distance, `[n, d]`."""
-    distances = jax.jit(squared_distances)(samples, pixels(jnp.asarray(images)))
-    return np.asarray(pixels(images[np.asarray(distances.argmin(axis=1))]))
+    distances = np.asarray(jax.jit(squared_distances)(samples, pixels(images)))
+    return pixels(images[distances.argmin(axis=1)])
 
 
 def digit_walks(generate, params, z, classify, points: int = 9) -> dict[str, np.ndarray]:
@@ -184,15 +184,18 @@ def digit_walks(generate, params, z, classify, points: int = 9) -> dict[str, np.
 
     The ends are, among the candidates `z`, those that the classifier is surest of.
     """
-    sure = jax.nn.log_softmax(classify(generate(params, z)))
+    z = np.asarray(z)
+    sure = np.asarray(jax.nn.log_softmax(classify(generate(params, z))))
     walks = {}
     for chain in CHAINS:
         ends = [z[sure[:, digit].argmax()] for digit in chain]
         parts = []
         for a, b in zip(ends[:-1], ends[1:], strict=True):
-            weights = jnp.linspace(0, 1, (points - 1) // (len(ends) - 1) + 1)[:, None]
-            parts.append((1 - weights) * a[None] + weights * b[None])
-        line = jnp.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+            weights = np.linspace(0, 1, (points - 1) // (len(ends) - 1) + 1, dtype=np.float32)[
+                :, None
+            ]
+            parts.append((1 - weights) * a + weights * b)
+        line = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
         walks["walk_" + "_".join(map(str, chain))] = np.asarray(generate(params, line))
     return walks
 

@@ -69,7 +69,7 @@ def load_data(
 
 def pixels(images: jax.Array) -> jax.Array:
     """uint8 images as float32 in [0, 1]; not binarised."""
-    return images.astype(np.float32) / 255
+    return images.astype(np.float32) / np.float32(255)
 
 
 def table_1_score(samples, data: Images) -> dict[str, jax.Array]:
@@ -119,8 +119,8 @@ def train_classifier(config: Config, data: Images, watch: Watch):
     )
     params = jax.tree.map(lambda x: x[0], trained.state.params)
     classify = jax.jit(lambda x: net.apply({"params": params}, x))
-    right = classify(pixels(jnp.asarray(data.test))).argmax(axis=1) == jnp.asarray(data.test_labels)
-    return classify, float(right.mean())
+    named = np.asarray(classify(pixels(data.test))).argmax(axis=1)
+    return classify, float((named == data.test_labels).mean())
 
 
 def references(

@@ -40,8 +40,10 @@ def centres(config: Ring) -> jax.Array:
     The demo's angles run from 0 to 2 pi with both ends included, so that two modes coincide; here
     the last one is left out.
     """
-    angles = 2 * jnp.pi * jnp.arange(config.modes) / config.modes
-    return config.radius * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    angles = 2 * np.pi * np.arange(config.modes) / config.modes
+    return jnp.asarray(
+        config.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), jnp.float32
+    )
 
 
 def half_way(config: Ring) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -35,9 +36,8 @@ def theorem_1(
     config: Config, keys: jax.Array, data: Any, watch: Watch, needs: Mapping[str, Result]
 ) -> Result:
     """Theorem 1 on random densities."""
-    return Result(
-        {"theorem_1_error": [float(theorem_1_error(purpose(k, "theorem 1"))) for k in keys]}
-    )
+    error = jax.jit(theorem_1_error)
+    return Result({"theorem_1_error": [float(error(purpose(k, "theorem 1"))) for k in keys]})
 
 
 def proposition_2(
@@ -55,6 +55,7 @@ def theorem_1_error(key: jax.Array, densities: int = 100, states: int = 64) -> j
     return jnp.abs(virtual_criterion(p, q) + math.log(4) - 2 * jensen_shannon(p, q)).max()
 
 
+@partial(jax.jit, static_argnames=("states", "steps"))
 def criterion_curve(key: jax.Array, states: int = 64, steps: int = 2000) -> jax.Array:
     """`C(G) + log 4` after each step of p_g in function space, D optimal at each: `[steps]`, nats.
 
@@ -70,7 +71,7 @@ def criterion_curve(key: jax.Array, states: int = 64, steps: int = 2000) -> jax.
         # As 2 JSD (Theorem 1): near the end C(G) itself is lost in float32's rounding of log 4.
         return p_g, 2 * jensen_shannon(p_data, p_g)
 
-    return jax.jit(lambda p: jax.lax.scan(step, p, length=steps)[1])(p_g)
+    return jax.lax.scan(step, p_g, length=steps)[1]
 
 
 def data_density(x):
@@ -160,9 +161,11 @@ def figure_1(
     c = go("toy-outer", b, g_only, toy.outer)
     d = go("toy-game", a, game, toy.steps - toy.early)
 
-    p_data = data_density(GRID)
-    z = jnp.linspace(0, 1, 21)[:, None]
+    p_data = np.asarray(data_density(GRID))
+    z = np.linspace(0, 1, 21, dtype=np.float32)[:, None]
 
+    @jax.jit
+    @jax.vmap
     def panel(state):
         p_g = generator_density(players, state.generator)
         return {
@@ -174,17 +177,16 @@ def figure_1(
         }
 
     panels = {
-        name: jax.vmap(panel)(state) for name, state in zip("abcd", (a, b, c, d), strict=True)
+        name: jax.tree.map(np.asarray, panel(state))
+        for name, state in zip("abcd", (a, b, c, d), strict=True)
     }
 
     def error(panel):
-        deviation = jnp.abs(panel["d"] - panel["d_star"])
-        return np.asarray(deviation.mean(axis=1, where=panel["support"])).tolist()
+        deviation = np.abs(panel["d"] - panel["d_star"])
+        return deviation.mean(axis=1, where=panel["support"]).tolist()
 
     def from_half(panel):
-        return np.asarray(
-            (jnp.abs(panel["d"] - 0.5) * as_masses(p_data)[None]).sum(axis=1)
-        ).tolist()
+        return (np.abs(panel["d"] - 0.5) * as_masses(p_data)).sum(axis=1).tolist()
 
     def as_masses(density):
         density = density + 1e-12  # of neither density may float32 round a half to zero
@@ -193,11 +195,11 @@ def figure_1(
     def divergence(panel):
         p_g = as_masses(panel["p_g"])
         return np.asarray(
-            jensen_shannon(jnp.broadcast_to(as_masses(p_data), p_g.shape), p_g)
+            jensen_shannon(np.broadcast_to(as_masses(p_data), p_g.shape), p_g)
         ).tolist()
 
     def peak(panel):
-        return np.asarray(panel["p_g"].max(axis=1) / p_data.max()).tolist()
+        return (panel["p_g"].max(axis=1) / p_data.max()).tolist()
 
     metrics = {"proposition_1_error": error(panels["b"])}
     for when, panel in (("", panels["d"]), ("early_", panels["a"])):
@@ -205,7 +207,7 @@ def figure_1(
         metrics[f"toy_{when}divergence"] = divergence(panel)
         metrics[f"toy_{when}peak"] = peak(panel)
     arrays = {
-        f"toy_{name}_{what}": np.asarray(values[0])
+        f"toy_{name}_{what}": values[0]
         for name, panel in panels.items()
         for what, values in panel.items()
     }

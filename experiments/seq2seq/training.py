@@ -17,6 +17,7 @@ from lib.models.encoder_decoder import EncoderDecoder, translate
 from lib.ops.sequences import END, PAD, log_probability, previous, real
 from lib.run.keys import purpose
 from lib.run.loop import initialise, train
+from lib.run.seeds import member, stack
 from lib.run.watch import Watch
 from lib.steps.supervised import SupervisedState, init_state, supervised
 
@@ -166,9 +167,7 @@ def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch:
     ]
     scores = np.array([one.history[-1]["validation"] for one in tried])
     best = scores.argmin(axis=0)
-    state = jax.tree.map(
-        lambda *xs: jnp.stack([xs[b][i] for i, b in enumerate(best)]), *(t.state for t in tried)
-    )
+    state = stack([member(tried[b].state, i) for i, b in enumerate(best)])
     trained = go_on(name, state, config.steps - config.tuning)
     later = [row | {"step": row["step"] + config.tuning} for row in trained.history]
     earlier = [

@@ -144,7 +144,7 @@ def train_network(
         raise UserError(f"--batch {config.batch}: there are {len(data.corners)} sub-images only", 2)
     return train(
         name,
-        jax.vmap(lambda p: init_state(p, learner.tx))(params),
+        jax.jit(jax.vmap(lambda p: init_state(p, learner.tx)))(params),
         learner.step,
         keys,
         (data, jnp.asarray(channels)),

@@ -10,6 +10,7 @@ def kl(p: jax.Array, q: jax.Array) -> jax.Array:
     return (xlogy(p, p) - xlogy(p, q)).sum(axis=-1)
 
 
+@jax.jit
 def jensen_shannon(p: jax.Array, q: jax.Array) -> jax.Array:
     """`(KL(p || m) + KL(q || m)) / 2` with `m = (p + q) / 2`; at most log 2."""
     m = (p + q) / 2

@@ -1,10 +1,13 @@
 """Inception score (Salimans et al. 2016, arXiv:1606.03498)."""
 
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
 
 
+@partial(jax.jit, static_argnames="splits")
 def inception_score(logits: jax.Array, splits: int = 10) -> tuple[jax.Array, jax.Array]:
     """`exp(E_x KL(p(y|x) || p(y)))`, with p(y) the mean over the generated set.
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.jit
 def mode_coverage(
     samples: jax.Array,
     centres: jax.Array,
@@ -28,4 +29,4 @@ def mode_coverage(
     good = distances.min(axis=1) <= within * sigma
     nearest = distances.argmin(axis=1)
     hit = (nearest[:, None] == jnp.arange(len(centres))[None]) & good[:, None]
-    return (hit.sum(axis=0) >= max(1, share * len(samples))).sum(), good.mean()
+    return (hit.sum(axis=0) >= jnp.maximum(1, share * len(samples))).sum(), good.mean()

@@ -18,6 +18,7 @@ def confusion(predicted: jax.Array, truth: jax.Array, classes: int) -> jax.Array
     return counts.reshape(classes, classes)
 
 
+@jax.jit
 def mean_iou(counts: jax.Array) -> jax.Array:
     """Mean intersection over union of the classes that occur, in the truth or among the names given.
 

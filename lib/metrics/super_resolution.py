@@ -38,7 +38,7 @@ def shaved_psnr(output: jax.Array, truth: jax.Array, scale: int) -> jax.Array:
 def quality(output: jax.Array, truth: jax.Array, scale: int) -> dict[str, float]:
     """`psnr` (dB), `ssim`, `ms_ssim` (MeTriX MuX's) and `ifc` (bits a pixel) of one plane `[H, W]`."""
     found = {name: float(value) for name, value in _in_xla(output, truth, scale).items()}
-    return found | {"ifc": ifc(*map(np.asarray, _comparable(output, truth, scale)))}
+    return found | {"ifc": ifc(*_comparable(np.asarray(output), np.asarray(truth), scale))}
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -49,7 +49,7 @@ def _in_xla(output, truth, scale):
 
 
 def _comparable(output, truth, scale):
-    return (shave(jnp.asarray(x, jnp.float32), scale) for x in (to_uint8(output), truth))
+    return (shave(x.astype(np.float32), scale) for x in (to_uint8(output), truth))
 
 
 def mean_psnr(upscale: Upscale, pairs: Iterable[Pair]) -> float:
