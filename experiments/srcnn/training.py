@@ -7,6 +7,7 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from experiments.srcnn.config import Config, sizes_of
@@ -168,11 +169,8 @@ def with_identity_path(params: Params, others: float = 0.1) -> Params:
     for name, layer in params.items():
         kernel = layer["kernel"]
         size, channels = kernel.shape[0], params[last]["kernel"].shape[3]
-        copies = (
-            jnp.zeros(kernel.shape[:3] + (channels,))
-            .at[size // 2, size // 2, jnp.arange(channels), jnp.arange(channels)]
-            .set(1)
-        )
+        copies = np.zeros(kernel.shape[:3] + (channels,), np.float32)
+        copies[size // 2, size // 2, :channels] = np.eye(channels)
         if name == last:
             kernel = (others * kernel).at[:, :, :channels].set(copies[:, :, :channels])
         else:
@@ -185,14 +183,17 @@ def hardest(data: Patches, fraction: float, size: int, margin: int) -> Patches:
     """The `fraction` of patches whose middle bicubic gets most wrong; in their old order."""
     if fraction == 1:
         return data
-    errors = []
-    for start in range(0, len(data.corners), 4096):
-        indices = jnp.arange(start, min(start + 4096, len(data.corners)))
+
+    @jax.jit
+    def errors(data, indices):
         bicubic, truth = (centre_crop(x, size - margin) for x in take(data, indices, size))
-        errors.append(jnp.square(bicubic - truth).mean(axis=(1, 2, 3)))
-    order = jnp.argsort(-jnp.concatenate(errors))
-    kept = jnp.sort(order[: max(1, round(fraction * len(order)))])
-    return data._replace(corners=data.corners[kept])
+        return jnp.square(bicubic - truth).mean(axis=(1, 2, 3))
+
+    patches = np.arange(len(data.corners))
+    starts = range(0, len(patches), 4096)
+    wrong = np.concatenate([errors(data, patches[i : i + 4096]) for i in starts])
+    kept = np.sort(np.argsort(-wrong, kind="stable")[: max(1, round(fraction * len(wrong)))])
+    return data._replace(corners=jnp.asarray(np.asarray(data.corners)[kept]))
 
 
 @functools.lru_cache

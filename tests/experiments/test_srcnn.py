@@ -229,7 +229,7 @@ def with_errors(errors, size=9, margin=4, outside=0.0):
 def test_the_hardest_patches_are_kept_in_their_order(fraction, kept):
     data = with_errors([0.1, -0.5, 0.0, 0.3, 0.9, 0.2])
     found = training.hardest(data, fraction, 9, 4)
-    np.testing.assert_array_equal(found.corners, data.corners[np.array(list(kept))])
+    np.testing.assert_array_equal(found.corners, np.asarray(data.corners)[list(kept)])
     assert found.bicubic is data.bicubic and found.truth is data.truth
     assert fraction < 1 or found is data
 
