@@ -1,48 +1,189 @@
-"""How the files of a kind are read, once they are found: a reader of at most 40 lines a kind.
+"""How the files of a set are found in a folder, and read: a reader of at most 40 lines a layout.
 
-Images of digits and photographs have modules of their own: `idx` and `images`. Each reader here takes
-an entry and a person's folder and returns {split: examples}; it raises Unavailable where it finds
-nothing of the set, and UserError where it finds a part of it, or what is not sound.
+Each takes an entry and a folder (a reader of what installed packages carry looks into none) and returns what there is of each split: of labelled images {"image": uint8
+[N, H, W], "label": uint8 [N]} in the publisher's order; of text {language: lines}; of all others a list of
+examples, whose images are files that are not yet read. It raises Unavailable where it finds nothing of the
+set, and UserError where it finds a part of it, or what is not sound.
 """
 
 import gzip
-import io
+import importlib.util
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from lib.base.errors import UserError
-from lib.data import folders, images
-from lib.data.catalogue import Scenes, Text
-from lib.data.fetch import Unavailable
+from lib.data import folders, idx, images
+from lib.data.catalogue import Entry
+from lib.data.fetch import Unavailable, mismatch
+from lib.data.text import lines_of
 
+Arrays = dict[str, dict[str, np.ndarray]]
 Lines = dict[str, dict[str, tuple[str, ...]]]
 Fields = dict[str, list[dict]]
 
 
-def aligned_text(entry: Text, folder: Path) -> Lines:
+def _complete(entry: Entry, place: Path, paths: Mapping[str, Path | None], also: str = "") -> bool:
+    """Whether all of `paths` are there; False if none is, UserError if only some are."""
+    missing = [name for name, path in paths.items() if path is None or not path.exists()]
+    if missing and len(missing) < len(paths):
+        raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}{also}")
+    return not missing
+
+
+def _bytes(entry: Entry, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{entry.name}: cannot read {path}: {error.strerror}") from error
+
+
+# Digits.
+
+
+def idx_files(entry: Entry, folder: Path) -> Arrays:
+    """Idx files, gzipped or not, in `folder`, in a folder called like the set, or in the raw of either."""
+    called = folders.places_called([entry.name], folder, folders.plain)
+    for place in (inside for p in (*called, folder) for inside in (p, p / "raw")):
+        paths = {name: _idx_file(entry, name, place) for name in entry.files}
+        if _complete(entry, place, paths, " (or .gz)"):
+            return idx.splits({name: _verified(entry, name, path) for name, path in paths.items()})
+    raise Unavailable(f"holds neither {next(iter(entry.files))}(.gz)")
+
+
+def _idx_file(entry: Entry, name: str, place: Path) -> Path | None:
+    # Where only the compressed file's checksum is known, that is the one to take.
+    compressed = place / f"{name}.gz"
+    if not entry.files[name].sha256 and compressed.is_file():
+        return compressed
+    return folders.file_called(name, place)
+
+
+def _verified(entry: Entry, name: str, path: Path) -> bytes:
+    stored, file = _bytes(entry, path), entry.files[name]
+    zipped = stored.startswith(b"\x1f\x8b")  # whatever it is called
+    raw = idx.gunzip(stored) if zipped else stored
+    if not zipped and not file.sha256:
+        why = f"no checksum is known for {path}; give the compressed {name}.gz"
+        raise UserError(f"{entry.name}: {why}")
+    # Of the uncompressed bytes, if it is known: the same file may have been compressed anew.
+    problem = mismatch(raw, file.sha256) if file.sha256 else mismatch(stored, file.gzipped)
+    if problem:
+        what = "uncompressed, its" if zipped and file.sha256 else "its"
+        raise UserError(f"{entry.name}: {path} is damaged or another file: {what} {problem}")
+    return raw
+
+
+def carried_digits(entry: Entry, folder: Path | None = None) -> Arrays:
+    """The 8x8 digits in scikit-learn's own file: the first 1 437 to train, the last 360 to test.
+
+    Pixels 0..16 become 0..255, rounded half up. The split keeps scikit-learn's order, as its own
+    examples do when they hold out the end of the set.
+    """
+    (path,) = _installed(entry).values()
+    table = np.loadtxt(path, np.int64, delimiter=",", converters=float)
+    pixels = ((table[:, :-1] * 255 + 8) // 16).astype(np.uint8).reshape(-1, *entry.shape)
+    labels, first = table[:, -1].astype(np.uint8), entry.sizes["train"]
+    rows = {"train": slice(0, first), "test": slice(first, None)}
+    return {split: {"image": pixels[r], "label": labels[r]} for split, r in rows.items()}
+
+
+# Photographs.
+
+
+def carried_images(entry: Entry, folder: Path | None = None) -> Fields:
+    """Image files of installed packages, none of which is imported for it."""
+    return _by_split(entry, _installed(entry))
+
+
+def _installed(entry: Entry) -> dict[str, Path]:
+    paths = {}
+    for name, file in entry.files.items():
+        package, _, inside = name.partition("/")
+        if (spec := importlib.util.find_spec(package)) is None:
+            raise Unavailable(f"{package} is not installed")
+        paths[name] = path = Path(spec.submodule_search_locations[0], inside)
+        if not path.is_file():
+            raise Unavailable(f"there is no {path}")
+        if problem := mismatch(path.read_bytes(), file.sha256):
+            raise Unavailable(f"{path}: {problem}")
+    return paths
+
+
+def _by_split(entry: Entry, paths: Mapping[str, Path]) -> Fields:
+    of_split = {split: {} for split in entry.sizes}
+    for name, path in paths.items():
+        of_split[entry.files[name].split][images.image_name(path)] = path
+    return {split: _examples(files) for split, files in of_split.items()}
+
+
+def _examples(files: Mapping[str, images.File]) -> list[dict]:
+    return [{"name": name, "image": file} for name, file in sorted(files.items())]
+
+
+def image_folders(entry: Entry, folder: Path) -> Fields:
+    """A folder or a zip a split, called as the entry says, with as many images as were published."""
+    files = {split: _of_size(entry, split, folder) for split in entry.names}
+    first = {split: names[0] for split, names in entry.names.items()}
+    if not any(files.values()):
+        raise Unavailable(f"holds no folder {' nor '.join(first.values())} of images")
+    if missing := [first[split] for split in files if not files[split]]:
+        raise UserError(f"{entry.name}: {folder} lacks {', '.join(missing)}")
+    return {split: _examples(found) for split, found in files.items()}
+
+
+def _of_size(entry: Entry, split: str, folder: Path) -> dict[str, images.File]:
+    """The files of the first place with as many images as published; empty if none has any."""
+    wrong = []
+    for named in folders.places_called(entry.names[split], folder):
+        for place in folders.with_truth(named):
+            files = images.images_in(place)
+            if len(files) == entry.sizes[split]:
+                return files
+            if files:
+                wrong.append(f"{place} has {len(files)} images, not {entry.sizes[split]}")
+    if wrong:
+        raise UserError(f"{entry.name}: {'; '.join(wrong)}")
+    return {}
+
+
+def named_images(entry: Entry, folder: Path) -> Fields:
+    """Images called as the publisher's are, in `folder` or in one below it that the entry names."""
+    names = dict.fromkeys(name for names in entry.names.values() for name in names)
+    for place in (folder, *folders.places_called(names, folder)):
+        paths = {name: place / name for name in entry.files}
+        if _complete(entry, place, paths):
+            for name, path in paths.items():
+                if problem := mismatch(_bytes(entry, path), entry.files[name].sha256):
+                    why = f"{path} is damaged or another file: its {problem}"
+                    raise UserError(f"{entry.name}: {why}")
+            return _by_split(entry, paths)
+    raise Unavailable(f"holds no {next(iter(entry.files))}")
+
+
+# Text.
+
+
+def aligned_text(entry: Entry, folder: Path) -> Lines:
     """One file a language, line by line: train.en beside train.de, gzipped or not."""
-    names = {s: {k: _language_file(s, k) for k in entry.languages} for s in entry.stems.values()}
+    stems = {split: stem for split, (stem,) in entry.names.items()}
+    wanted = {(s, k): _language_file(stem, k) for s, stem in stems.items() for k in entry.languages}
     for place in folders.below(folder):
-        if not place.is_dir():
+        paths = {name: _zipped_or_not(place / name) for name in wanted.values()}
+        if not _complete(entry, place, paths, " (or .gz)"):
             continue
-        paths = {s: {k: _zipped_or_not(place / n) for k, n in f.items()} for s, f in names.items()}
-        missing = [names[s][k] for s, f in paths.items() for k, path in f.items() if path is None]
-        if len(missing) == sum(map(len, names.values())):
-            continue
-        if missing:
-            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)} (or .gz)")
         texts = {
-            split: {language: _lines(entry, path) for language, path in paths[stem].items()}
-            for split, stem in entry.stems.items()
+            split: {k: _lines(entry, paths[wanted[split, k]]) for k in entry.languages}
+            for split in stems
         }
         for split, lines in texts.items():
             if len(counts := {len(column) for column in lines.values()}) > 1:
                 raise UserError(f"{entry.name}: {place}: {split} has {counts} lines, not as many")
         return texts
-    raise Unavailable(f"holds no {next(iter(names[next(iter(names))].values()))}(.gz)")
+    raise Unavailable(f"holds no {next(iter(wanted.values()))}(.gz)")
 
 
 def _language_file(stem: str, language: str) -> str:
@@ -54,37 +195,31 @@ def _zipped_or_not(path: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _lines(entry: Text, path: Path, member: str | None = None) -> tuple[str, ...]:
-    """The lines of a text file, perhaps gzipped or in a zip; only "\\n" ends one."""
+def _lines(entry: Entry, path: Path, member: str | None = None) -> tuple[str, ...]:
+    """The lines of a text file, perhaps gzipped or in a zip."""
     try:
         data = zipfile.ZipFile(path).read(member) if member else path.read_bytes()
-        text = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode()
-    except (OSError, EOFError, KeyError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(f"{entry.name}: {path} is damaged ({error})") from error
-    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+    return lines_of(data, f"{entry.name}: {path}")
 
 
-def text_pairs(entry: Text, folder: Path) -> Lines:
+def text_pairs(entry: Entry, folder: Path) -> Lines:
     """Pairs separated by a tab, one a line, in a text file or in a zip that holds it."""
-    texts = {}
-    for split, name in entry.stems.items():
-        for path in folders.below(folder):
-            if path.name == name and path.is_file():
-                lines = _lines(entry, path)
-            elif path.suffix == ".zip" and name in _members(path):
-                lines = _lines(entry, path, name)
-            else:
-                continue
-            width = len(entry.languages)
-            rows = [line.split("\t")[:width] for line in lines]  # later columns: who wrote it
-            if short := [i for i, row in enumerate(rows, 1) if len(row) < width]:
-                raise UserError(f"{entry.name}: {path}, line {short[0]} has no tab")
-            columns = zip(*rows, strict=True)
-            texts[split] = dict(zip(entry.languages, columns, strict=True))
-            break
-        else:
-            raise Unavailable(f"holds no {name}, nor a zip with it")
-    return texts
+    ((split, (name,)),) = entry.names.items()
+    for path in folders.below(folder):
+        in_zip = path.suffix == ".zip" and name in _members(path)
+        if not in_zip and not (path.name == name and path.is_file()):
+            continue
+        width = len(entry.languages)
+        lines = _lines(entry, path, name if in_zip else None)
+        rows = [line.split("\t")[:width] for line in lines]  # later columns: who wrote it
+        if short := [i for i, row in enumerate(rows, 1) if len(row) < width]:
+            raise UserError(f"{entry.name}: {path}, line {short[0]} has no tab")
+        columns = zip(*rows, strict=True)
+        return {split: dict(zip(entry.languages, columns, strict=True))}
+    raise Unavailable(f"holds no {name}, nor a zip with it")
 
 
 def _members(path: Path) -> list[str]:
@@ -94,9 +229,12 @@ def _members(path: Path) -> list[str]:
         return []
 
 
-def masks(entry: Scenes, folder: Path) -> Fields:
+# Scenes.
+
+
+def masks(entry: Entry, folder: Path) -> Fields:
     """A folder of images beside one of masks of the same names."""
-    wanted = [name for pair in entry.folders.values() for name in pair]
+    wanted = [name for pair in entry.names.values() for name in pair]
     for place in folders.below(folder):
         missing = [name for name in wanted if not (place / name).is_dir()]
         if len(missing) > len(wanted) // 2:  # "train" and "test" alone are nobody's
@@ -104,7 +242,7 @@ def masks(entry: Scenes, folder: Path) -> Fields:
         if missing:
             raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}")
         scenes = {}
-        for split, pair in entry.folders.items():
+        for split, pair in entry.names.items():
             files, of_masks = (images.images_in(place / name) for name in pair)
             if odd := sorted(files.keys() ^ of_masks.keys()):
                 raise UserError(f"{entry.name}: {place}: {odd[0]} is not in both of {pair}")
@@ -116,13 +254,13 @@ def masks(entry: Scenes, folder: Path) -> Fields:
     raise Unavailable(f"holds no folders {', '.join(wanted)}")
 
 
-def voc(entry: Scenes, folder: Path) -> Fields:
+def voc(entry: Entry, folder: Path) -> Fields:
     """PASCAL VOC's folders: JPEGImages, and Annotations (boxes as XML) or SegmentationClass (masks)."""
     for place in folders.below(folder):
         if not (place / "JPEGImages").is_dir() or not (place / "ImageSets").is_dir():
             continue
         scenes = {}
-        for split, (listed,) in entry.folders.items():
+        for split, (listed,) in entry.names.items():
             names = _listed(entry, place / "ImageSets" / f"{listed}.txt")
             scenes[split] = [{"name": n, "image": place / f"JPEGImages/{n}.jpg"} for n in names]
             for scene in scenes[split]:
@@ -134,14 +272,14 @@ def voc(entry: Scenes, folder: Path) -> Fields:
     raise Unavailable("holds no VOCdevkit/VOC2012 with JPEGImages and ImageSets")
 
 
-def _listed(entry: Scenes, path: Path) -> list[str]:
+def _listed(entry: Entry, path: Path) -> list[str]:
     try:
         return path.read_text().split()
     except (OSError, ValueError) as error:
         raise UserError(f"{entry.name}: cannot read {path}: {error}") from error
 
 
-def _boxes(entry: Scenes, path: Path) -> list[dict]:
+def _boxes(entry: Entry, path: Path) -> list[dict]:
     """Boxes as (top, left, bottom, right), in 0..1 of the image."""
     import xml.etree.ElementTree as xml
 
@@ -161,7 +299,7 @@ def _boxes(entry: Scenes, path: Path) -> list[dict]:
         raise UserError(f"{entry.name}: {path} is no annotation ({error})") from error
 
 
-def captions(entry: Scenes, folder: Path) -> Fields:
+def captions(entry: Entry, folder: Path) -> Fields:
     """Flickr8k's files: a folder of images, captions by image, and a list of images a split."""
     for token in folders.below(folder):
         if token.name != "Flickr8k.token.txt":
@@ -172,7 +310,7 @@ def captions(entry: Scenes, folder: Path) -> Fields:
             captions_of.setdefault(name.partition("#")[0], []).append(caption)
         files = {path.name: path for path in folders.below(folder) if path.suffix == ".jpg"}
         scenes = {}
-        for split, (listed,) in entry.folders.items():
+        for split, (listed,) in entry.names.items():
             names = _listed(entry, token.with_name(listed))
             if missing := [n for n in names if n not in files or n not in captions_of]:
                 raise UserError(f"{entry.name}: {folder} lacks {missing[0]}, or its captions")
@@ -183,14 +321,16 @@ def captions(entry: Scenes, folder: Path) -> Fields:
     raise Unavailable("holds no Flickr8k.token.txt")
 
 
-LAYOUTS = {"masks": masks, "voc": voc, "captions": captions}
-
-
-def label_image(data: bytes) -> np.ndarray:
-    """A mask's classes, uint8 [H, W]: of a palette's colours the numbers, not the colours."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        if image.mode not in ("P", "L", "1"):
-            raise ValueError(f"a mask of mode {image.mode}, not of one channel")
-        return np.array(image, np.uint8)
+READERS = {
+    "idx": idx_files,
+    "carried_digits": carried_digits,
+    "carried_images": carried_images,
+    "image_folders": image_folders,
+    "named_images": named_images,
+    "aligned_text": aligned_text,
+    "text_pairs": text_pairs,
+    "masks": masks,
+    "voc": voc,
+    "captions": captions,
+}
+"""By the layout that an entry names."""

@@ -8,8 +8,8 @@ What a step's batch is does not depend on where the steps begin: a run that is r
 have seen. Whatever is random in `prepare` is drawn from the generator that it is given.
 """
 
-import queue
-import threading
+import functools
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,13 +21,13 @@ from lib.data.dataset import Dataset
 
 Prepare = Callable[[dict, np.random.Generator], Mapping[str, np.ndarray]]
 AHEAD = 2
-"""Batches that are kept ready; so many, the one in use and the one in the making are in memory."""
+"""Batches that are read ahead; so many, and the one in use, are in memory."""
 READERS = 4
-"""Threads that read and decode the examples of a batch."""
+"""Threads that read and decode examples."""
 
 
 def batch_of(
-    dataset: Dataset, *, seed: int, step: int, batch: int, prepare: Prepare, pool=None
+    dataset: Dataset, *, seed: int, step: int, batch: int, prepare: Prepare
 ) -> dict[str, np.ndarray]:
     """The batch of one step: each array of `prepare`'s, `[batch, ...]`.
 
@@ -36,16 +36,44 @@ def batch_of(
     Args:
       prepare: `(example, generator) -> arrays`, of the same shapes for each example.
     """
+    return _stacked([make() for make in _examples(dataset, seed, step, batch, prepare)])
+
+
+def batches(
+    dataset: Dataset, *, seed: int, batch: int, steps: range, prepare: Prepare
+) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of `steps`, one after another, read on threads while the last one is used.
+
+    What reading or `prepare` raises is raised here, in its turn. Leaving the loop ends the threads.
+    """
+    pool, ahead = ThreadPoolExecutor(READERS), deque()
+    try:
+        for step in steps:
+            ahead.append([pool.submit(m) for m in _examples(dataset, seed, step, batch, prepare)])
+            if len(ahead) > AHEAD:
+                yield _stacked([future.result() for future in ahead.popleft()])
+        while ahead:
+            yield _stacked([future.result() for future in ahead.popleft()])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _examples(
+    dataset: Dataset, seed: int, step: int, batch: int, prepare: Prepare
+) -> list[Callable[[], Mapping[str, np.ndarray]]]:
+    """What makes the examples of one step's batch."""
     with jax.default_device(_host()):
         key = jax.random.key(seed)
         indices = np.asarray(_indices(key, np.int32(step), size=len(dataset), batch=batch))
 
-    def one(place: int) -> Mapping[str, np.ndarray]:
+    def make(place: int) -> Mapping[str, np.ndarray]:
         example = dataset.example(int(indices[place]))
         return prepare(example, np.random.default_rng((seed, step, place)))
 
-    examples = list((pool.map if pool else map)(one, range(batch)))
-    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+    return [functools.partial(make, place) for place in range(batch)]
+
+
+_indices = jax.jit(shuffled_indices, static_argnames=("size", "batch"))
 
 
 def _host() -> jax.Device | None:
@@ -56,45 +84,5 @@ def _host() -> jax.Device | None:
         return None
 
 
-_indices = jax.jit(shuffled_indices, static_argnames=("size", "batch"))
-
-
-def batches(
-    dataset: Dataset, *, seed: int, batch: int, steps: range, prepare: Prepare
-) -> Iterator[dict[str, np.ndarray]]:
-    """The batches of `steps`, one after another, made on threads while the last one is used.
-
-    What reading or `prepare` raises is raised here, in its turn. Leaving the loop ends the threads.
-    """
-    ready: queue.Queue = queue.Queue(AHEAD)
-    left = threading.Event()
-
-    def put(item) -> None:
-        while not left.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            with ThreadPoolExecutor(READERS) as pool:
-                for step in steps:
-                    about = {"seed": seed, "step": step, "batch": batch, "prepare": prepare}
-                    put((batch_of(dataset, pool=pool, **about), None))
-                    if left.is_set():
-                        return
-        except BaseException as error:
-            put((None, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        for _ in steps:
-            arrays, error = ready.get()
-            if error is not None:
-                raise error
-            yield arrays
-    finally:
-        left.set()
-        thread.join()
+def _stacked(examples: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
