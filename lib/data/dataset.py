@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.base.files import flat
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -140,22 +141,9 @@ class LazyExamples(Sequence[dict]):
         """16 hex digits of a SHA-256 over their number and 64 of them; decodes no image."""
         digest = hashlib.sha256(f"{len(self)}\n".encode())
         for index in np.unique(np.linspace(0, len(self) - 1, 64).astype(int)):
-            _update(digest, self.stored(self.indices[int(index)]))
+            example = flat(self.stored(self.indices[int(index)]))
+            digest.update(fingerprint(example).encode())
         return digest.hexdigest()[:16]
-
-
-def _update(digest, value) -> None:
-    """Adds nested dicts and lists of bytes, text and numbers."""
-    if isinstance(value, dict):
-        for name in sorted(value):
-            digest.update(f"{name}:".encode())
-            _update(digest, value[name])
-    elif isinstance(value, list):
-        for item in value:
-            _update(digest, item)
-    else:
-        plain = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
-        digest.update(b"%d " % len(plain) + plain)
 
 
 class LazyImages(Mapping[str, np.ndarray]):

@@ -34,10 +34,12 @@ def _place(
     find: Callable[[Path, str], Path | None],
     *,
     telling: int = 1,
+    also: str = "",
 ) -> tuple[Path, dict[str, Path]]:
     """The first of `places` where `find` finds all that is `wanted`, and {name: what it found}.
 
-    Where it finds so many that they are `telling`, but not all, what is missing is an error.
+    Where it finds so many that they are `telling`, but not all, what is missing is an error. `also`: under
+    which names else they are looked for, in words.
     """
     wanted = list(wanted)
     for place in places:
@@ -46,8 +48,9 @@ def _place(
         if not missing:
             return place, paths
         if len(wanted) - len(missing) >= telling:
-            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}")
-    raise Unavailable(f"holds no {wanted[0]}")
+            raise UserError(f"{entry.name}: {place} lacks {', '.join(missing)}{also}")
+    more = ", ..." if len(wanted) > 4 else ""
+    raise Unavailable(f"holds no {', '.join(wanted[:4])}{more}{also}")
 
 
 def _there(place: Path, name: str) -> Path | None:
@@ -83,7 +86,7 @@ def idx_files(entry: Entry, folder: Path) -> Arrays:
         compressed = _there(place, f"{name}.gz") if not entry.files[name].sha256 else None
         return compressed or folders.file_called(name, place)
 
-    _, paths = _place(entry, places, entry.files, find)
+    _, paths = _place(entry, places, entry.files, find, also=" (or .gz)")
     return idx.splits({name: _verified(entry, name, path) for name, path in paths.items()})
 
 
@@ -196,7 +199,7 @@ def aligned_text(entry: Entry, folder: Path) -> Lines:
     def find(place: Path, name: str) -> Path | None:
         return _there(place, name) or _there(place, f"{name}.gz")
 
-    place, paths = _place(entry, folders.below(folder), wanted, find)
+    place, paths = _place(entry, folders.below(folder), wanted, find, also=" (or .gz)")
     texts = {
         split: {k: _lines(entry, paths[f"{stem}{k}"]) for k in entry.languages}
         for split, stem in stems.items()

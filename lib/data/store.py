@@ -39,9 +39,7 @@ def prepared(entry: Entry, root: Path) -> bool:
         form = info.get("fileFormat", "tfrecord")
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except RecursionError:
-        raise entry.damaged(root, "dataset_info.json is nested too deep") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise entry.damaged(root, error) from error
     if form != "array_record":
         raise UserError(
