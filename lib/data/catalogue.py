@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lib.base.errors import UserError
 from lib.data.dataset import KINDS, parse_split
@@ -92,12 +92,14 @@ class Entry:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+        if not all(isinstance(size, int) and size > 0 for size in self.sizes.values()):
+            raise ValueError(f"sizes are positive numbers, not {dict(self.sizes)}")
         named = {file.split for file in self.files.values()} - {""}
         for split in {*named, *self.names, *self.fingerprints, *self.usual} - set(self.sizes):
             raise ValueError(f"{split!r} is none of its splits, {', '.join(self.sizes)}")
         for name, file in self.files.items():
             if {len(file.sha256), len(file.gzipped)} not in ({64}, {0, 64}):
-                raise ValueError(f"{name} has no SHA-256 of 64 digits")
+                raise ValueError(f"{name} has no SHA-256 of 64 hex digits")
 
     @property
     def carried(self) -> bool:
@@ -135,15 +137,12 @@ def read(text: str) -> dict[str, Entry]:
     entries = {}
     for name, fields in tomllib.loads(text).items():
         try:
-            entries[name] = _entry(name, **fields)
-        except (TypeError, ValueError) as error:
+            fields["files"] = {f: File(**about) for f, about in fields.get("files", {}).items()}
+            fields["package"] = Package(**fields["package"]) if "package" in fields else None
+            entries[name] = Entry(name=name, **fields)
+        except (TypeError, ValueError, AttributeError) as error:
             raise UserError(f"the catalogue's entry {name}: {error}", 2) from None
     return entries
-
-
-def _entry(name: str, *, files: dict = {}, package: dict | None = None, **fields: Any) -> Entry:
-    files = {file: File(**about) for file, about in files.items()}
-    return Entry(name=name, files=files, package=package and Package(**package), **fields)
 
 
 ENTRIES = read(Path(__file__).with_suffix(".toml").read_text())
