@@ -99,26 +99,18 @@ def write(entry: Entry, splits: Mapping[str, Sequence[dict]], root: Path) -> Non
         for split, examples in splits.items():
             if len(examples) != (size := entry.sizes[split]):
                 raise UserError(f"{entry.name}: {split} has {len(examples)} examples, not {size}")
-            template = naming.ShardedFileTemplate(
-                data_dir=folder,
-                dataset_name=entry.name,
-                split=split,
-                filetype_suffix="array_record",
-            )
+            names = {"dataset_name": entry.name, "split": split, "filetype_suffix": "array_record"}
+            template = naming.ShardedFileTemplate(data_dir=folder, **names)
             path = template.sharded_filepath(shard_index=0, num_shards=1)
-            writer, bytes_written = (
-                array_record_module.ArrayRecordWriter(str(path), "group_size:1"),
-                0,
-            )
+            writer, lengths = array_record_module.ArrayRecordWriter(str(path), "group_size:1"), []
             try:
                 for example in examples:
                     fields = features.encode_example(_encoded(entry, example))
-                    data = serializer.serialize_example(fields)
-                    writer.write(data)
-                    bytes_written += len(data)
+                    writer.write(data := serializer.serialize_example(fields))
+                    lengths.append(len(data))
             finally:
                 writer.close()
-            about = {"shard_lengths": [size], "num_bytes": bytes_written}
+            about = {"shard_lengths": [size], "num_bytes": sum(lengths)}
             written.append(tfds.core.SplitInfo(name=split, filename_template=template, **about))
             if entry.kind == "photographs":
                 info.metadata[split] = [example["name"] for example in examples]
