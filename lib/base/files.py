@@ -57,6 +57,20 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is damaged (it lacks {error})") from None
 
 
+def lines_of(data: bytes, name: str) -> tuple[str, ...]:
+    """The lines of a file; only "\\n" ends one.
+
+    Raises:
+      UserError: it is not UTF-8; the message says in which line.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{name}, line {line} is not UTF-8") from None
+    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+
+
 def flat(tree: dict, prefix: str = "") -> dict[str, Any]:
     """The leaves of nested dicts by dotted name."""
     leaves = {}

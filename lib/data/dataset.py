@@ -47,7 +47,7 @@ class Dataset:
         return self.count(self.arrays)
 
     def example(self, index: int) -> dict:
-        """One example by its place: what `lib.data.streaming` asks for."""
+        """One example by its place: what `lib.batches.streaming` asks for."""
         return {name: array[index] for name, array in self.arrays.items()}
 
     @staticmethod

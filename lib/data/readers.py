@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.base.files import lines_of
 from lib.data import folders, idx, images
 from lib.data.catalogue import Entry
 from lib.data.fetch import Unavailable, mismatch
-from lib.data.text import lines_of
 
 Arrays = dict[str, dict[str, np.ndarray]]
 Lines = dict[str, dict[str, tuple[str, ...]]]

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import numpy as np
 
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.data.dataset import Dataset
 
 Prepare = Callable[[dict, np.random.Generator], Mapping[str, np.ndarray]]
