@@ -42,18 +42,20 @@ def batch_of(
 def batches(
     dataset: Dataset, *, seed: int, batch: int, steps: range, prepare: Prepare
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The batches of `steps`, one after another, read on threads while the last one is used.
+    """The batches of `steps`, one after another, made on threads while the last one is used.
 
     What reading or `prepare` raises is raised here, in its turn. Leaving the loop ends the threads.
     """
     pool, ahead = ThreadPoolExecutor(READERS), deque()
     try:
         for step in steps:
-            ahead.append([pool.submit(m) for m in _examples(dataset, seed, step, batch, prepare)])
+            made = [pool.submit(m) for m in _examples(dataset, seed, step, batch, prepare)]
+            # Threads take work in order: whoever waits in here waits for examples that are in the making.
+            ahead.append(pool.submit(lambda made=made: _stacked([m.result() for m in made])))
             if len(ahead) > AHEAD:
-                yield _stacked([future.result() for future in ahead.popleft()])
+                yield ahead.popleft().result()
         while ahead:
-            yield _stacked([future.result() for future in ahead.popleft()])
+            yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
