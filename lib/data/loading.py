@@ -59,7 +59,7 @@ def load(name: str, split: str = "train", *, data_dir: str | Path | None = None)
 
 def _in_memory(entry: Entry, split: str, folder: Path | None, root: Path) -> tuple[Mapping, str]:
     """A split and its fingerprint: as it is kept decoded, or as the first place has it, to be kept."""
-    if kept := store.kept(entry, split, root):
+    if kept := store.kept(entry, split, root, _say):
         _passed_over(entry, folder, kept.folder)
         return kept.arrays, kept.fingerprint
     homes = [home for home in (root, folder) if home is not None and store.prepared(entry, home)]

@@ -23,6 +23,7 @@ from lib.base.files import locked, writing
 from lib.base.homes import user_folder
 from lib.data.catalogue import Entry
 from lib.data.dataset import fingerprint, packed, unpacked
+from lib.data.fetch import Say
 
 
 def root() -> Path:
@@ -92,6 +93,10 @@ def keep(entry: Entry, splits: Mapping[str, Mapping], root: Path) -> None:
                         np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
+# What NumPy raises of a file that is not what it was.
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
 class Kept(NamedTuple):
     """A decoded split, its fingerprint, and the folder in which it is kept."""
 
@@ -100,17 +105,17 @@ class Kept(NamedTuple):
     folder: Path
 
 
-def kept(entry: Entry, split: str, root: Path) -> Kept | None:
-    """The decoded split, if it was kept and is still what was kept."""
+def kept(entry: Entry, split: str, root: Path, say: Say = lambda line: None) -> Kept | None:
+    """The decoded split, if it was kept; `say` is told of what is no longer what was kept."""
     earlier = entry.location(root) / "arrays"  # where it was until it was the only copy
     for folder in (entry.location(root / "arrays"), earlier):
         for path in folder.glob(f"{split}-*.npz"):
-            try:
+            with contextlib.suppress(*_UNREADABLE):
                 with open(path, "rb") as file, np.load(file) as stored:
                     arrays = unpacked(entry.kind, dict(stored))
-            except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
-                continue
-            found = fingerprint(arrays)
-            if path.stem == f"{split}-{found}" == f"{split}-{entry.fingerprints.get(split, found)}":
-                return Kept(arrays, found, folder)
+                found = fingerprint(arrays)
+                known = entry.fingerprints.get(split, found)
+                if path.stem == f"{split}-{found}" == f"{split}-{known}":
+                    return Kept(arrays, found, folder)
+            say(f"{entry.name}: {path} is damaged, and left out")
     return None

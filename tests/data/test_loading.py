@@ -128,7 +128,9 @@ def test_kept_arrays_that_are_damaged_are_rebuilt(tiny, folder, tfds_dir, harm, 
     again = load("mnist", data_dir=folder)
     assert again.fingerprint == first.fingerprint
     assert kept.read_bytes() == data
-    assert "preparing from --data-dir" in capfd.readouterr().err
+    damaged, prepared = capfd.readouterr().err.splitlines()
+    assert damaged == f"mnist: {kept} is damaged, and left out"
+    assert "preparing from --data-dir" in prepared
 
 
 def test_a_known_fingerprint_is_held_to(tiny, folder, tfds_dir, monkeypatch):
