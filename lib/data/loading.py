@@ -131,6 +131,9 @@ def _check(entry: Entry, splits: Mapping, wrong: Callable[[str], UserError]) -> 
         count = KINDS[entry.kind].count(splits[split])
         if count != size:
             raise wrong(f"{split} has {count} examples, not {size}")
+        shape = splits[split]["image"].shape[1:] if entry.shape else ()
+        if shape != tuple(entry.shape):
+            raise wrong(f"{split} has images of {shape}, not {tuple(entry.shape)}")
         known, found = entry.fingerprints.get(split), fingerprint(splits[split])
         if known not in (None, found):
             raise wrong(f"{split}'s fingerprint should be {known}, is {found}")
