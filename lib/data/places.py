@@ -95,21 +95,21 @@ def from_folder(entry: Entry, folder: Path | None):
 def from_publisher(entry: Entry, root: Path, say: Say):
     """From the publisher's address; its files are kept in TFDS's folder for downloads."""
     folder = root / "downloads" / ("" if entry.layout == "image_folders" else entry.name)
-    urls = {entry.url(name): file for name, file in entry.files.items()}
-    paths = {url: folder / url.rpartition("/")[2] for url in urls}
+    paths = {name: folder / entry.url(name).rpartition("/")[2] for name in entry.files}
     # A download gets its name once it is verified.
-    missing = [url for url, path in paths.items() if not path.is_file()]
+    missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
-        fetch.probe(missing[0])
-        megabytes = sum(urls[url].size for url in missing) / 1e6
+        fetch.probe(entry.url(missing[0]))
+        megabytes = sum(entry.files[name].size for name in missing) / 1e6
         size = f"{megabytes / 1000:.1f} GB" if megabytes > 1000 else f"{megabytes:.1f} MB"
-        names = ", ".join(name for name in entry.files if entry.url(name) in missing)
+        names = ", ".join(missing)
         say(f"{entry.name}: downloading {names} ({size}) from {entry.address} to {root}")
-    for url in missing:
-        file = urls[url]
+    for name in missing:
+        file = entry.files[name]
         with writing(entry.name, root, "TFDS_DATA_DIR"):
             folder.mkdir(parents=True, exist_ok=True)
-            fetch.download_to(paths[url], url, file.gzipped or file.sha256, file.size)
+            checksum = file.gzipped or file.sha256
+            fetch.download_to(paths[name], entry.url(name), checksum, file.size)
     return READERS[entry.layout](entry, folder)
 
 
