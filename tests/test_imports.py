@@ -22,7 +22,8 @@ BELOW = {
     "base": {"base"},
     "plots": {"base", "plots"},
     "pictures": {"base", "pictures"},
-    "data": {"base", "ops", "data"},
+    "data": {"base", "data"},
+    "batches": {"base", "ops", "data", "batches"},
     "pretrained": {"base", "ops", "nn", "models", "data", "pretrained"},
     "envs": {"base", "ops", "envs"},
     "run": {"base", "data", "report", "run"},
@@ -94,6 +95,12 @@ def test_arrows_run_one_way():
     assert violations(sources) == []
 
 
+def test_data_know_no_jax():
+    of_data = {path: text for path, text in our_sources().items() if path.startswith("lib/data/")}
+    found = {name.split(".")[0] for path, text in of_data.items() for name in imports(path, text)}
+    assert "numpy" in found and found.isdisjoint({"jax", "flax", "optax"})
+
+
 def test_every_folder_of_lib_is_either_pure_or_known_not_to_be():
     folders = {path.split("/")[1] for path in our_sources() if path.count("/") > 1}
     folders -= {path.split("/")[1] for path in our_sources() if path.startswith("experiments")}
@@ -125,6 +132,8 @@ def test_every_folder_of_lib_is_either_pure_or_known_not_to_be():
         ("lib/base/files.py", "from lib.run.loop import train"),
         ("lib/base/files.py", "from lib.ops.resize import resize"),
         ("lib/data/a.py", "from lib.run.loop import train"),
+        ("lib/data/a.py", "from lib.batches.indices import shuffled_indices"),
+        ("lib/batches/a.py", "from lib.models.vgg import VGG"),
         ("lib/data/a.py", "from lib.pretrained import load"),
         ("lib/data/a.py", "from lib.models.vgg import VGG"),
         ("lib/pretrained/a.py", "from lib.run.devices import keep_compiled"),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from experiments.adversarial.attacks import Logits, cross_entropy, fgsm
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.models.mlp import MLP
 from lib.nn.maxout import Maxout
 from lib.run.keys import purpose

@@ -17,7 +17,7 @@ from experiments.deepdream.octaves import (
     make_climb,
     make_objective,
 )
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.nn.conv import Conv
 from lib.nn.pooling import max_pool
 from lib.run.keys import purpose

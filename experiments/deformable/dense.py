@@ -22,7 +22,7 @@ from experiments.deformable.learning import (
     trial_of,
 )
 from experiments.deformable.scenes import CLASSES, SIDE, SIZES, Scenes
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.metrics.segmentation import confusion, mean_iou
 from lib.models.deformable import LAST, Segmenter, deform
 from lib.ops.sampling import effective_dilation, sampling_points

@@ -12,7 +12,7 @@ import optax
 from experiments.deformable.config import Config
 from experiments.deformable.data import Data
 from experiments.deformable.learning import Schedule, Task, count, fastest, fresh, learn, trial_of
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.data.catalogue import find
 from lib.data.dataset import parse_split
 from lib.models.deformable import DigitClassifier, deform

@@ -21,7 +21,7 @@ from experiments.gan.judges import (
 )
 from experiments.gan.ring import ring
 from experiments.gan.theory import figure_1, proposition_2, theorem_1
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.metrics.inception import inception_score
 from lib.metrics.parzen import squared_distances
 from lib.models.gan import Generator, MaxoutDiscriminator, with_marginal_bias

@@ -11,8 +11,8 @@ import numpy as np
 import optax
 
 from experiments.gan.config import Config
+from lib.batches.indices import shuffled_indices
 from lib.data import load
-from lib.data.batches import shuffled_indices
 from lib.metrics.parzen import PAPER_SIGMAS, parzen
 from lib.models.mlp import MLP
 from lib.run.keys import root_keys

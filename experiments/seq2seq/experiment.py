@@ -12,7 +12,7 @@ from experiments.seq2seq import measures
 from experiments.seq2seq.config import LENGTHS, NETWORKS, Config
 from experiments.seq2seq.sentences import Data, load_data, most_similar
 from experiments.seq2seq.training import make_model, perplexity, train_network, translations
-from lib.data.text import Words, bucketed
+from lib.batches.text import Words, bucketed
 from lib.metrics.bleu import bleu
 from lib.run.loop import member
 from lib.run.paper import load_paper

@@ -9,7 +9,7 @@ from experiments.seq2seq.config import Config
 from experiments.seq2seq.sentences import Data
 from experiments.seq2seq.training import attention as attended
 from experiments.seq2seq.training import in_parts, initial, make_model, summaries
-from lib.data.text import END, SPECIAL, Pair, Vocabulary, padded, tokenise
+from lib.batches.text import END, SPECIAL, Pair, Vocabulary, padded, tokenise
 from lib.run.loop import member
 from lib.run.result import Result
 from lib.run.watch import Watch

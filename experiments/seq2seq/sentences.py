@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.seq2seq.config import Config
+from lib.batches.text import Bucketed, Pair, Vocabulary, Words, aligned, bucketed
 from lib.data import load
 from lib.data.dataset import fingerprint
-from lib.data.text import Bucketed, Pair, Vocabulary, Words, aligned, bucketed
 
 
 class Data(NamedTuple):

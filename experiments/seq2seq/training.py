@@ -11,8 +11,8 @@ import optax
 
 from experiments.seq2seq.config import Config
 from experiments.seq2seq.sentences import Data
-from lib.data.batches import bucket_at, shuffled_indices
-from lib.data.text import Bucket, Vocabulary, Words, padded
+from lib.batches.indices import bucket_at, shuffled_indices
+from lib.batches.text import Bucket, Vocabulary, Words, padded
 from lib.models.encoder_decoder import EncoderDecoder, translate
 from lib.ops.sequences import END, PAD, log_probability, previous, real
 from lib.run.keys import purpose

@@ -11,7 +11,7 @@ import tyro
 
 from experiments.seq2seq.config import NETWORKS, Config
 from lib.base.errors import UserError
-from lib.base.files import reading
+from lib.base.files import lines_of, reading
 from lib.base.words import read_options
 from lib.run.config import at_least
 
@@ -65,8 +65,6 @@ def asked(sentence: str, file: Path | None) -> Sequence[str]:
     Raises:
       UserError: there is a sentence and a file, or neither and no pipe; the file cannot be read.
     """
-    from lib.data.text import lines_of
-
     if file is not None:
         if sentence:
             raise UserError("give a sentence or --file, not both", 2)
@@ -105,7 +103,7 @@ def load(run: Path, network: str) -> Translator:
         raise UserError(f"{path} holds weights of {about.get('paper')}, not of seq2seq", 2)
 
     from experiments.seq2seq.training import make_model
-    from lib.data.text import Vocabulary
+    from lib.batches.text import Vocabulary
 
     with reading(path):
         fields = json.loads(about["config"])
@@ -124,7 +122,7 @@ def translated(by: Translator, lines: Sequence[str], beam: int) -> list[str]:
       UserError: a line is longer than the sentences that the network was trained on.
     """
     from experiments.seq2seq.training import translations
-    from lib.data.text import UNKNOWN, detokenise, tokenise
+    from lib.batches.text import UNKNOWN, detokenise, tokenise
 
     sentences = [tokenise(line) for line in lines]
     for number, words in enumerate(sentences, 1):

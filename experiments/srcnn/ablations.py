@@ -9,7 +9,7 @@ import numpy as np
 from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.data import Data, first_set, in_color, tests_of
 from experiments.srcnn.training import Params, train_network, upscaler
-from lib.data.super_resolution import Pair, pair, patches
+from lib.batches.super_resolution import Pair, pair, patches
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lib.ops.crops import to_uint8

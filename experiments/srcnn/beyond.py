@@ -7,7 +7,7 @@ import numpy as np
 from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.data import Data, first_set
 from experiments.srcnn.training import Params, upscaler
-from lib.data.super_resolution import planes
+from lib.batches.super_resolution import planes
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.crops import modcrop
 from lib.ops.resize import resize

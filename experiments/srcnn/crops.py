@@ -7,7 +7,7 @@ from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.data import Data, first_set, in_color
 from experiments.srcnn.sparse_coding import Dictionaries, upscale
 from experiments.srcnn.training import Params, upscaler
-from lib.data.super_resolution import pair, planes
+from lib.batches.super_resolution import pair, planes
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.color import ycbcr_to_rgb
 from lib.ops.crops import modcrop

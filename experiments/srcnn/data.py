@@ -9,7 +9,7 @@ import numpy as np
 from experiments.srcnn.config import Config
 from experiments.srcnn.references import Network, load_authors
 from lib.base.errors import UserError
-from lib.data.super_resolution import Pair, load_sets, pair
+from lib.batches.super_resolution import Pair, load_sets, pair
 
 Tests = dict[str, dict[str, Pair]]
 """Set -> image -> pair."""

@@ -10,7 +10,7 @@ from experiments.srcnn.data import Data, first_set, load_data, tests_of
 from experiments.srcnn.references import scores
 from experiments.srcnn.training import train_network, upscaler
 from lib.base.errors import UserError
-from lib.data.super_resolution import pair, patches
+from lib.batches.super_resolution import pair, patches
 from lib.metrics.super_resolution import mean_psnr, mean_quality
 from lib.run.loop import Trained, member
 from lib.run.paper import load_paper

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.srcnn.training import upscaler
 from lib.base.errors import UserError
-from lib.data.super_resolution import Pair
+from lib.batches.super_resolution import Pair
 from lib.metrics.super_resolution import mean_quality
 from lib.pretrained import authors
 

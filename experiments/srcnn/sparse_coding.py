@@ -16,7 +16,7 @@ import chex
 import numpy as np
 import scipy.sparse
 
-from lib.data.super_resolution import Pair
+from lib.batches.super_resolution import Pair
 from lib.ops.patches import grid_corners
 
 PATCH = 3

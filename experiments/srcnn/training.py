@@ -12,8 +12,8 @@ import optax
 
 from experiments.srcnn.config import Config, sizes_of
 from lib.base.errors import UserError
-from lib.data.batches import shuffled_indices
-from lib.data.super_resolution import Patches, take
+from lib.batches.indices import shuffled_indices
+from lib.batches.super_resolution import Patches, take
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop
 from lib.run.keys import purpose

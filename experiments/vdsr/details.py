@@ -8,7 +8,7 @@ import numpy as np
 from experiments.vdsr.config import Config
 from experiments.vdsr.images import Data, first_test, first_test_pairs
 from experiments.vdsr.training import Params, replicas, upscaler
-from lib.data.super_resolution import Pair, pair, planes
+from lib.batches.super_resolution import Pair, pair, planes
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.color import ycbcr_to_rgb
 from lib.ops.crops import modcrop
@@ -106,7 +106,7 @@ def figure_5(
 
 
 def _fractional_pair(image: np.ndarray, factor: float) -> Pair:
-    """`lib.data.super_resolution.pair` for a factor that need not be whole; nothing is cut off."""
+    """`lib.batches.super_resolution.pair` for a factor that need not be whole; nothing is cut off."""
     truth = planes(image)
     height, width = truth.shape[:2]
     small = resize(truth / np.float32(255), (round(height / factor), round(width / factor)))

@@ -10,7 +10,7 @@ from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.details import figure_5, figures_6_7, residuals
 from experiments.vdsr.images import Data, first_test_pairs, load_data, test_pairs, training_patches
 from experiments.vdsr.training import replicas, train_network, upscaler
-from lib.data.super_resolution import Pair
+from lib.batches.super_resolution import Pair
 from lib.metrics.image_quality import ssim
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.ops.crops import shave, to_uint8

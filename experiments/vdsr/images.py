@@ -10,7 +10,7 @@ import numpy as np
 from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.training import Params, make_patches
 from lib.base.errors import UserError
-from lib.data.super_resolution import Pair, Patches, load_sets, pair
+from lib.batches.super_resolution import Pair, Patches, load_sets, pair
 from lib.pretrained.authors import vdsr
 
 SOURCES = ("train", "analysed", "test", "authors")

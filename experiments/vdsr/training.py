@@ -10,8 +10,8 @@ import numpy as np
 import optax
 
 from experiments.vdsr.config import SCALES, Config
-from lib.data.batches import shuffled_indices
-from lib.data.super_resolution import Patches, pair, patches, take
+from lib.batches.indices import shuffled_indices
+from lib.batches.super_resolution import Patches, pair, patches, take
 from lib.models.super_resolution import VDSR
 from lib.run.keys import purpose
 from lib.run.loop import Trained, initialise, member, train

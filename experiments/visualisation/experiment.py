@@ -12,8 +12,8 @@ import optax
 from experiments.visualisation import maps
 from experiments.visualisation.config import Config, check
 from experiments.visualisation.deconvnet import backward, convolve, forward, pool, strongest
+from lib.batches.indices import shuffled_indices
 from lib.data import load
-from lib.data.batches import shuffled_indices
 from lib.ops.resize import resize
 from lib.pretrained import Pretrained, recognition
 from lib.pretrained import load as load_pretrained

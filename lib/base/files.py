@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,20 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is damaged (it lacks {error})") from None
 
 
+def lines_of(data: bytes, name: str) -> tuple[str, ...]:
+    """The lines of a file; only "\\n" ends one.
+
+    Raises:
+      UserError: it is not UTF-8; the message says in which line.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{name}, line {line} is not UTF-8") from None
+    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+
+
 def flat(tree: dict, prefix: str = "") -> dict[str, Any]:
     """The leaves of nested dicts by dotted name."""
     leaves = {}
@@ -67,19 +81,35 @@ def flat(tree: dict, prefix: str = "") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Holds `folder` (made if there is none) for one process; the system frees it when that ends.
+def locked(path: Path, busy: Callable[[], None]) -> Iterator[None]:
+    """Lets one process at a time go on; the system lets the next one when that ends, however it ends.
 
-    Raises UserError (code 2) if another process holds it or it cannot be written.
+    `busy` is called if another is at it, which is waited for unless `busy` raises. Raises OSError if the
+    lock `path`, or its folder, cannot be made.
     """
-    with disk_errors(f"cannot write to {folder}", code=2):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    with lock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder}: another run is writing there", 2) from None
+            busy()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Holds `folder` (made if there is none) for one process.
+
+    Raises UserError (code 2) if another process holds it or it cannot be written.
+    """
+
+    def busy():
+        raise UserError(f"{folder}: another run is writing there", 2)
+
+    with contextlib.ExitStack() as stack:
+        with disk_errors(f"cannot write to {folder}", code=2):
+            stack.enter_context(locked(folder / ".lock", busy))
         yield
 
 
@@ -88,17 +118,23 @@ _REFUSALS += (errno.EPERM, errno.ENOENT)
 
 
 @contextlib.contextmanager
-def disk_errors(doing: str, code: int = 1) -> Iterator[None]:
-    """Turns the disk's refusals into one line that says what was being done."""
+def disk_errors(doing: str, code: int = 1, advice: str = "") -> Iterator[None]:
+    """Turns the disk's refusals into one line that says what was being done, and perhaps what to do."""
     try:
         yield
     except UserError:
         raise
     except OSError as error:
-        raise UserError(f"{doing}: {error.strerror or error}", code) from error
+        raise UserError(f"{doing}: {error.strerror or error}{advice}", code) from error
     except Exception as error:
-        # TensorStore reports them as ValueErrors that carry the system's words only.
+        # TensorStore and array_record report them as errors that carry the system's words only.
         words = next((os.strerror(n) for n in _REFUSALS if os.strerror(n) in str(error)), None)
         if words is None:
             raise
-        raise UserError(f"{doing}: {words}", code) from error
+        raise UserError(f"{doing}: {words}{advice}", code) from error
+
+
+def writing(name: str, folder: Path, variable: str):
+    """The same of writing `name` below `folder`, which the environment's `variable` may move."""
+    advice = f"; set {variable} to a folder that has room and that you may write to"
+    return disk_errors(f"{name}: cannot write to {folder}", advice=advice)

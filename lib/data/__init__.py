@@ -6,7 +6,7 @@
     test = load("photographs", "test")
     test.arrays["chelsea"]  # uint8 [300, 451, 3]
 
-`lib.data.batches` shuffles them on the device; it needs JAX, and is therefore not imported here.
+No JAX in here: what makes batches of them, on the device too, is `lib.batches`.
 """
 
 from lib.data.dataset import Dataset, Images

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.base.files import flat
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -46,18 +47,13 @@ class Dataset:
         return self.count(self.arrays)
 
     def example(self, index: int) -> dict:
-        """One example by its place: what `lib.data.streaming` asks for."""
+        """One example by its place: what `lib.batches.streaming` asks for."""
         return {name: array[index] for name, array in self.arrays.items()}
 
     @staticmethod
     def count(arrays: Arrays) -> int:
         """How many examples `arrays` hold."""
         return len(next(iter(arrays.values())))
-
-    @staticmethod
-    def unpacked(arrays: Arrays) -> Arrays:
-        """What `packed` was given."""
-        return arrays
 
     @staticmethod
     def rows(arrays: Arrays, rows: slice) -> Arrays:
@@ -72,23 +68,20 @@ class Images(Dataset):
     Attributes:
       arrays: image name -> uint8 [H, W, 3] RGB or [H, W] grey, read-only, sorted by name (as
         text: "t10" before "t2"). In memory; for "div2k" `LazyImages`, decoded when asked for.
-      fingerprint: as a `Dataset`'s; for "div2k" of names and encoded files.
+      fingerprint: as a `Dataset`'s; for "div2k" as that of `Examples`.
     """
+
+    count = staticmethod(len)
 
     def example(self, index: int) -> dict:
         name = list(self.arrays)[index]
         return {"name": name, "image": self.arrays[name]}
 
     @staticmethod
-    def count(arrays: Arrays) -> int:
-        return len(arrays)
-
-    @staticmethod
     def rows(arrays: Arrays, rows: slice) -> Arrays:
-        names = list(arrays)[rows]
         if isinstance(arrays, LazyImages):
-            return arrays.select(names)
-        return {name: _read_only(arrays[name]) for name in names}
+            return LazyImages(arrays.examples[rows])
+        return {name: _read_only(arrays[name]) for name in list(arrays)[rows]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +91,6 @@ class Sentences(Dataset):
     Attributes:
       arrays: language ("en") -> tuple of str; the i-th of each say the same.
     """
-
-    @staticmethod
-    def unpacked(arrays: Arrays) -> Mapping[str, tuple[str, ...]]:
-        return {k: tuple(v.tobytes().decode().split("\n")) for k, v in arrays.items()}
-
-    @staticmethod
-    def rows(arrays: Mapping[str, tuple[str, ...]], rows: slice) -> Mapping[str, tuple[str, ...]]:
-        return {language: lines[rows] for language, lines in arrays.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,91 +104,76 @@ class Examples(Dataset):
       fingerprint: of the number of examples and of 64 of them, evenly spaced, as they are stored.
     """
 
+    count = staticmethod(len)
+
     def example(self, index: int) -> dict:
         return self.arrays[index]
 
     @staticmethod
-    def count(arrays: "LazyExamples") -> int:
-        return len(arrays)
-
-    @staticmethod
     def rows(arrays: "LazyExamples", rows: slice) -> "LazyExamples":
-        return LazyExamples(arrays.indices[rows], arrays.stored, arrays.decode)
+        return arrays[rows]
+
+
+KINDS = {"labelled": Dataset, "photographs": Images, "text": Sentences, "scenes": Examples}
 
 
 @dataclass(frozen=True)
 class LazyExamples(Sequence[dict]):
-    """Examples by index; `stored` reads one, `decode` makes of it what it holds."""
+    """Examples by index; `stored` reads one, `decode` makes of it what it holds.
+
+    `names`: what the images of photographs are called.
+    """
 
     indices: range
     stored: Callable[[int], dict]
     decode: Callable[[dict], dict]
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return replace(self, indices=self.indices[index], names=self.names[index])
         return self.decode(self.stored(self.indices[index]))
 
     def fingerprint(self) -> str:
         """16 hex digits of a SHA-256 over their number and 64 of them; decodes no image."""
         digest = hashlib.sha256(f"{len(self)}\n".encode())
         for index in np.unique(np.linspace(0, len(self) - 1, 64).astype(int)):
-            _update(digest, self.stored(self.indices[int(index)]))
+            example = flat(self.stored(self.indices[int(index)]))
+            digest.update(fingerprint(example).encode())
         return digest.hexdigest()[:16]
-
-
-def _update(digest, value) -> None:
-    """Adds nested dicts and lists of bytes, text and numbers."""
-    if isinstance(value, dict):
-        for name in sorted(value):
-            digest.update(f"{name}:".encode())
-            _update(digest, value[name])
-    elif isinstance(value, list):
-        for item in value:
-            _update(digest, item)
-    else:
-        plain = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
-        digest.update(b"%d " % len(plain) + plain)
 
 
 class LazyImages(Mapping[str, np.ndarray]):
     """Image name -> pixels, decoded anew each time: for what does not fit into memory."""
 
-    def __init__(self, digests: Mapping[str, str], decode: Callable[[str], np.ndarray]):
-        """Names with the SHA-256 of their encoded files, and what decodes one of them."""
-        self._digests = dict(digests)
-        self._decode = decode
+    def __init__(self, examples: LazyExamples):
+        self.examples = examples
+        self._places = {name: place for place, name in enumerate(examples.names)}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._digests:
-            raise KeyError(name)
-        return _read_only(self._decode(name))
+        return _read_only(self.examples[self._places[name]]["image"])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._digests)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._digests)
-
-    def select(self, names: Sequence[str]) -> "LazyImages":
-        return LazyImages({name: self._digests[name] for name in names}, self._decode)
-
-    def fingerprint(self) -> str:
-        """16 hex digits of a SHA-256 over names and encoded files; decodes nothing."""
-        lines = (f"{name} {self._digests[name]}\n" for name in sorted(self._digests))
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+        return len(self._places)
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
+def _read_only(array):
+    if isinstance(array, np.ndarray):
+        array.setflags(write=False)
     return array
 
 
-def fingerprint(arrays: Arrays) -> str:
+def fingerprint(arrays: Mapping | LazyExamples) -> str:
     """16 hex digits of a SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
-    if isinstance(arrays, LazyImages | LazyExamples):
-        return arrays.fingerprint()
+    lazy = arrays.examples if isinstance(arrays, LazyImages) else arrays
+    if isinstance(lazy, LazyExamples):
+        return lazy.fingerprint()
     digest = hashlib.sha256()
     for name, array in sorted(packed(arrays).items()):
         array = np.ascontiguousarray(array)
@@ -220,6 +190,13 @@ def packed(arrays: Mapping) -> Arrays:
         else value
         for name, value in arrays.items()
     }
+
+
+def unpacked(kind: str, arrays: Arrays) -> Mapping:
+    """What `packed` was given."""
+    if kind != "text":
+        return arrays
+    return {name: tuple(v.tobytes().decode().split("\n")) for name, v in arrays.items()}
 
 
 def parse_split(spec: str, sizes: Mapping[str, int]) -> tuple[str, slice]:

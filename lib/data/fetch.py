@@ -1,15 +1,12 @@
 """Files from the network: asked for within a time limit, verified before they get their name."""
 
-import contextlib
-import fcntl
 import hashlib
+import queue
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-from lib.base.errors import UserError
 
 # Offline, a connection that is never refused takes minutes to give up.
 CONNECT_WITHIN = (2.0, 6.0)  # seconds, the second on a second try
@@ -40,36 +37,29 @@ def probe(url: str) -> None:
       Unavailable: no answer in time, or a refusal.
     """
     for seconds in CONNECT_WITHIN:
-        if (problem := _ask(url, seconds)) is None:
+        answer: queue.Queue[str] = queue.Queue()
+        # In a thread, because resolving a name cannot be given a time limit.
+        threading.Thread(target=_ask, args=(url, seconds, answer), daemon=True).start()
+        try:
+            problem = answer.get(timeout=seconds)
+            break
+        except queue.Empty:
             waited = " and again ".join(f"{seconds:g}" for seconds in CONNECT_WITHIN)
             problem = f"no answer within {waited} s"
-        else:
-            break
     if problem:
         raise Unavailable(f"{url.rsplit('/', 1)[0]}: {problem}")
 
 
-def _ask(url: str, seconds: float) -> str | None:
-    """The refusal, "" if there is none, or None without an answer in time.
-
-    In a thread, because resolving a name cannot be given a time limit.
-    """
-    outcome: list[str | None] = []
-
-    def ask():
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=seconds).close()
-            outcome.append("")
-        except TimeoutError:
-            outcome.append(None)
-        except Exception as error:  # an outcome like any other, told by the caller
-            outcome.append(_reason(error))
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return outcome[0] if outcome else None
+def _ask(url: str, seconds: float, answer: queue.Queue) -> None:
+    """Puts the refusal, "" if there is none, and nothing without an answer in time."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=seconds).close()
+        answer.put("")
+    except TimeoutError:
+        pass
+    except Exception as error:  # an outcome like any other, told by the caller
+        answer.put(_reason(error))
 
 
 def download_to(path: Path, url: str, checksum: str, size: int = 0) -> None:
@@ -97,39 +87,8 @@ def download_to(path: Path, url: str, checksum: str, size: int = 0) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP status {error.code}"
-    if (response := getattr(error, "response", None)) is not None:
-        return f"HTTP status {response.status_code}"
+    answered = getattr(error, "code", None) or getattr(error, "response", None)
+    if answered is not None:
+        return f"HTTP status {getattr(answered, 'status_code', answered)}"
     reason = getattr(error, "reason", error)
     return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
-
-
-@contextlib.contextmanager
-def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Lets one process at a time go on; `waiting` is called if another is at it.
-
-    Raises OSError if the lock `path`, or its folder, cannot be made.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = open(path, "w")
-    with lock:  # closing it, or dying, releases the lock
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def writing(name: str, folder: Path, variable: str) -> Iterator[None]:
-    """Turns a failure to write below `folder`, which `variable` may move, into one line about `name`."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or error
-        raise UserError(
-            f"{name}: cannot write to {folder}: {why}; "
-            f"set {variable} to a folder that has room and that you may write to"
-        ) from error

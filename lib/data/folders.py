@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 # Inside of a super-resolution set's folder, where the truth may be, the likeliest first.
@@ -21,14 +21,16 @@ def below(folder: Path, levels: int = 2) -> Iterator[Path]:
             yield from below(place, levels - 1)
 
 
-def places_called(names: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Folders and zips called one of `names`, in any case: `folder`, and up to two levels below."""
+def places_called(
+    names: Iterable[str], folder: Path, alike: Callable[[str], str] = str.lower
+) -> Iterator[Path]:
+    """Folders and zips called one of `names`, to which `alike` is blind: `folder`, and two levels below."""
     places = list(below(folder))
     for name in names:
-        first, *rest = name.lower().split("/")
+        first, *rest = alike(name).split("/")
         for place in places:
             inside = place.joinpath(*rest)
-            if place.name.lower() == first and inside.is_dir():
+            if alike(place.name) == first and inside.is_dir():
                 yield inside
             elif place.name.lower() == f"{name}.zip".lower() and place.is_file():
                 yield place

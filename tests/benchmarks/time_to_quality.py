@@ -19,7 +19,7 @@ import numpy as np
 from experiments.srcnn.config import PRESETS
 from experiments.srcnn.experiment import load_data, train_scale
 from lib.base.files import write_json
-from lib.data.super_resolution import pair, patches, take
+from lib.batches.super_resolution import pair, patches, take
 from lib.metrics.super_resolution import mean_psnr
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots
 from lib.report.tables import write_readmes

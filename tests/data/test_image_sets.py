@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,17 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, Images, catalogue, fetch, load, places, store
+from lib.data import (
+    DataNotFound,
+    Images,
+    catalogue,
+    fetch,
+    load,
+    places,
+    prepared,
+    readers,
+    store,
+)
 from lib.data.dataset import LazyImages, fingerprint
 
 SIZES = {"b": (6, 9, 3), "a": (8, 5, 3), "file": (7, 7), "t10": (5, 6, 3), "t2": (4, 4)}
@@ -36,7 +47,7 @@ def given(tmp_path, pixels):
 @pytest.fixture
 def tiny5(monkeypatch):
     """Set5, without the fingerprint of the real one."""
-    entry = dataclasses.replace(catalogue.SET5, usual={})
+    entry = dataclasses.replace(catalogue.find("set5"), usual={})
     monkeypatch.setitem(catalogue.ENTRIES, "set5", entry)
     return entry
 
@@ -63,17 +74,11 @@ def test_a_folder_becomes_arrays_by_name(tiny5, given, pixels, tfds_dir, capfd):
     assert out == "" and err.count("\n") == 1 and f"from --data-dir {given}" in err
 
 
-def test_the_prepared_dataset_is_tfds_own_in_the_same_order(tiny5, given, pixels, tfds_dir):
+def test_there_is_one_copy_on_disk(tiny5, given, pixels, tfds_dir):
     load("set5", "test", data_dir=given)
-    import tensorflow_datasets as tfds
-
-    source = tfds.builder_from_directory(tfds_dir / "set5" / "1.0.0").as_data_source("test")
-    assert [example["name"].decode() for example in source] == sorted(pixels)
-    for example in source:
-        array = pixels[example["name"].decode()]
-        # TFDS repeats grey three times.
-        array = array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
-        np.testing.assert_array_equal(example["image"], array)
+    (kept,) = (path for path in tfds_dir.rglob("*") if path.is_file() and path.stat().st_size)
+    assert kept.parent == tfds_dir / "arrays/set5/1.0.0" and kept.suffix == ".npz"
+    assert kept.stat().st_size < sum(array.nbytes for array in pixels.values()) + 5 * 400
 
 
 def test_slices_are_of_the_names_in_order(tiny5, given, pixels, tfds_dir):
@@ -88,7 +93,6 @@ def test_the_second_load_reads_only_what_was_kept(
 ):
     load("set5", "test", data_dir=given)
     capfd.readouterr()
-    monkeypatch.setattr(store, "materialise", None)
     monkeypatch.setattr(places, "gather", None)
     check(load("set5", "test").arrays, pixels)
     assert capfd.readouterr() == ("", "")
@@ -99,14 +103,22 @@ def test_kept_arrays_that_are_damaged_are_rebuilt(tiny5, given, pixels, tfds_dir
     (kept,) = tfds_dir.rglob("*.npz")
     sound = kept.read_bytes()
     kept.write_bytes(sound[: len(sound) // 2])
+    with pytest.raises(DataNotFound, match="--data-dir: not given"):  # never used, half as it is
+        load("set5", "test")
+    check(load("set5", "test", data_dir=given).arrays, pixels)
     check(load("set5", "test").arrays, pixels)
     assert kept.read_bytes() == sound
 
 
 def test_a_prepared_dataset_may_be_given(tiny5, given, pixels, tfds_dir, tmp_path, monkeypatch):
-    load("set5", "test", data_dir=given)
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "another"))
-    check(load("set5", "test", data_dir=tfds_dir).arrays, pixels)
+    tfds_form(tiny5, given, tmp_path / "theirs")
+    check(load("set5", "test", data_dir=tmp_path / "theirs").arrays, pixels)
+    check(load("set5", "test").arrays, pixels)
+
+
+def tfds_form(entry, given, root):
+    """As TFDS keeps photographs."""
+    prepared.write(entry, readers.image_folders(entry, given), root)
 
 
 def test_another_copy_is_used_and_said_to_be(given, pixels, tfds_dir, capfd):
@@ -125,7 +137,7 @@ def test_a_broken_file_is_named_and_nothing_prepared(tiny5, given, tfds_dir, har
     with pytest.raises(UserError, match="is not a sound image") as caught:
         load("set5", "test", data_dir=given)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    assert not store.prepared(tiny5, tfds_dir)
+    assert store.kept(tiny5, "test", tfds_dir) is None
     path.write_bytes(data)
     assert len(load("set5", "test", data_dir=given)) == 5
 
@@ -164,9 +176,7 @@ def test_absent_it_says_which_folder_of_how_many(tfds_dir, tmp_path, name, split
 
 
 def test_a_damaged_prepared_image_is_named(tiny5, given, tfds_dir):
-    load("set5", "test", data_dir=given)
-    (kept,) = tfds_dir.rglob("*.npz")
-    kept.unlink()
+    tfds_form(tiny5, given, tfds_dir)
     _flip_pixels(tfds_dir / "set5" / "1.0.0")
     with pytest.raises(UserError, match="set5/1.0.0 is damaged .*: delete it and run") as caught:
         load("set5", "test")
@@ -189,7 +199,7 @@ def test_photographs_are_what_their_packages_say(tfds_dir):
     assert set(sets["test"].arrays) == {"astronaut", "camera", "chelsea", "china", "coffee"}
     assert len(sets["train"]) == 13 and not set(sets["train"].arrays) & set(sets["test"].arrays)
     for split, dataset in sets.items():
-        assert dataset.fingerprint == catalogue.PHOTOGRAPHS.usual[split]
+        assert dataset.fingerprint == catalogue.find("photographs").usual[split]
 
     skimage_data = pytest.importorskip("skimage.data")
     together = {name: array for dataset in sets.values() for name, array in dataset.arrays.items()}
@@ -211,13 +221,15 @@ def test_photographs_import_neither_package(tfds_dir):
 
 
 def test_photographs_of_another_version_are_not_used(tfds_dir, monkeypatch):
-    carried = {"test": {"skimage/data": {"astronaut.png": "0" * 64}}}
-    entry = dataclasses.replace(catalogue.PHOTOGRAPHS, carried=carried)
-    monkeypatch.setitem(catalogue.ENTRIES, "photographs", entry)
+    def with_file(name):
+        files = {name: catalogue.File(sha256="0" * 64, split="test")}
+        entry = dataclasses.replace(catalogue.find("photographs"), files=files)
+        monkeypatch.setitem(catalogue.ENTRIES, "photographs", entry)
+
+    with_file("skimage/data/astronaut.png")
     with pytest.raises(DataNotFound, match="astronaut.png: sha256 should be 0000"):
         load("photographs", "test")
-    absent = dataclasses.replace(entry, carried={"test": {"no_such_package/data": {"a.png": ""}}})
-    monkeypatch.setitem(catalogue.ENTRIES, "photographs", absent)
+    with_file("no_such_package/data/a.png")
     with pytest.raises(DataNotFound, match="no_such_package is not installed"):
         load("photographs", "test")
 
@@ -235,7 +247,7 @@ def test_the_real_sets_if_their_folders_are_here(name, tfds_dir, capfd):
     try:
         dataset = load(name, split, data_dir=folder)
     except DataNotFound:
-        pytest.skip(f"no {entry.folders[split][0]} in {folder}")
+        pytest.skip(f"no {entry.names[split][0]} in {folder}")
     assert len(dataset) == size
     for array in dataset.arrays.values():
         assert array.dtype == np.uint8 and array.ndim in (2, 3) and min(array.shape[:2]) > 50
@@ -250,19 +262,23 @@ def test_the_real_sets_if_their_folders_are_here(name, tfds_dir, capfd):
 def style_images(served, pixels, monkeypatch):
     """Stand-ins, and the folder behind the address."""
     folder, address = served
-    published = {}
-    for file, array in zip(catalogue.STYLE_IMAGES.files, pixels.values(), strict=True):
+    real, files = catalogue.find("style_images"), {}
+    for (file, about), array in zip(real.files.items(), pixels.values(), strict=True):
         Image.fromarray(array).save(folder / file, "png")  # whatever its name says
-        data = (folder / file).read_bytes()
-        checksum = hashlib.sha256(data).hexdigest()
-        published[file] = catalogue.Published(f"{address}/{file}", len(data), checksum)
-    entry = dataclasses.replace(catalogue.STYLE_IMAGES, served=published, usual={})
+        files[file] = as_published(folder / file, about.split)
+    entry = dataclasses.replace(real, files=files, address=address, usual={})
     monkeypatch.setitem(catalogue.ENTRIES, "style_images", entry)
     return folder
 
 
+def as_published(path, split):
+    data = path.read_bytes()
+    checksum = hashlib.sha256(data).hexdigest()
+    return catalogue.File(sha256=checksum, size=len(data), split=split)
+
+
 def by_name(pixels):
-    names = (file.removesuffix(".jpg") for file in catalogue.STYLE_IMAGES.files)
+    names = (file.removesuffix(".jpg") for file in catalogue.find("style_images").files)
     return dict(zip(names, pixels.values(), strict=True))
 
 
@@ -280,7 +296,7 @@ def test_style_images_are_downloaded_verified_and_split(style_images, pixels, tf
         err.count("\n") == 2 and "downloading tubingen.jpg, shipwreck.jpg" in err and "MB)" in err
     )
     assert {path.name for path in (tfds_dir / "downloads/style_images").iterdir()} == set(
-        catalogue.STYLE_IMAGES.files
+        catalogue.find("style_images").files
     )
 
 
@@ -340,11 +356,11 @@ def test_the_real_style_images_if_they_are_here(tfds_dir, capfd):
 
 
 def test_every_style_image_is_served_from_one_commit():
-    entry = catalogue.STYLE_IMAGES
-    assert entry.served.keys() == entry.files.keys()
-    assert {url.url.rpartition("/")[2] for url in entry.served.values()} == entry.served.keys()
-    assert all(len(file.checksum) == 64 for file in entry.served.values())
-    assert len({file.url.rpartition("/")[0] for file in entry.served.values()}) == 1
+    entry = catalogue.find("style_images")
+    assert re.search(r"/neural-style/[0-9a-f]{40}/", entry.address)
+    for name, file in entry.files.items():
+        assert entry.url(name) == f"{entry.address}/{name}"
+        assert len(file.sha256) == 64 and file.size > 0
 
 
 # DIV2K, in small: two zips and an address.
@@ -354,18 +370,16 @@ def test_every_style_image_is_served_from_one_commit():
 def div2k(served, pixels, monkeypatch):
     folder, address = served
     names = {"train": ["b", "a", "t10"], "validation": ["file", "t2"]}
-    published = {}
-    for file, split in catalogue.DIV2K.files.items():
+    real, files = catalogue.find("div2k"), {}
+    for file, about in real.files.items():
         stem = file.removesuffix(".zip")
         with zipfile.ZipFile(folder / file, "w") as archive:
-            for name in names[split]:
+            for name in names[about.split]:
                 Image.fromarray(pixels[name]).save(folder / "image.png")
                 archive.write(folder / "image.png", f"{stem}/{name}.png")
-        data = (folder / file).read_bytes()
-        checksum = hashlib.sha256(data).hexdigest()
-        published[file] = catalogue.Published(f"{address}/{file}", len(data), checksum)
+        files[file] = as_published(folder / file, about.split)
     sizes = {"train": 3, "validation": 2}
-    entry = dataclasses.replace(catalogue.DIV2K, sizes=sizes, served=published)
+    entry = dataclasses.replace(real, sizes=sizes, files=files, address=address)
     monkeypatch.setitem(catalogue.ENTRIES, "div2k", entry)
     return folder
 

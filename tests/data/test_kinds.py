@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, catalogue, load, prepared, readers, store
+from lib.data import DataNotFound, catalogue, images, load, places, readers
 from lib.data.dataset import LazyExamples, fingerprint
 
 RNG = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_lines_stay_beside_their_translations(
     train = load("multi30k", data_dir=tmp_path / "given")
     assert dict(train.arrays) == {"en": ENGLISH, "de": GERMAN}
     assert len(train) == 5 and train.example(3) == {"en": ENGLISH[3], "de": GERMAN[3]}
-    monkeypatch.setattr(store, "materialise", None)  # what was kept is read
+    monkeypatch.setattr(places, "gather", None)  # what was kept is read
     again = load("multi30k")
     assert dict(again.arrays) == dict(train.arrays) and again.fingerprint == train.fingerprint
     part = load("multi30k", "train[1:3]")
@@ -71,7 +71,10 @@ def test_lines_stay_beside_their_translations(
     [
         (lambda f: (f / "val.de").unlink(), "lacks val.de"),
         (lambda f: (f / "train.de").write_text("one\n"), "train has {.*} lines"),
-        (lambda f: (f / "train.de").write_bytes(b"\xff\xfe\n" * 5), "train.de is damaged"),
+        (
+            lambda f: (f / "train.de").write_bytes(b"x\n\xff\xfe\n" * 5),
+            "train.de, line 2 is not UTF-8",
+        ),
         (lambda f: (f / "train.de").write_bytes(gzip.compress(b"x\n" * 5)[:-9]), "is damaged"),
     ],
 )
@@ -89,7 +92,7 @@ def test_fewer_lines_than_published_are_said(two_languages, tfds_dir, tmp_path):
         (tmp_path / f"val.{language}").write_text("one\n")
     with pytest.raises(UserError, match="validation has 1 examples, not 2"):
         load("multi30k", data_dir=tmp_path)
-    assert not list(tfds_dir.glob("multi30k/*"))
+    assert not list(tfds_dir.glob("arrays/multi30k/*"))
 
 
 # --- Pairs -----------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ def test_boxes_are_shares_of_the_image_with_their_class(voc, tfds_dir, tmp_path)
     by_name = {example["name"]: example for example in train.arrays}
     objects = by_name["1"]["objects"]
     np.testing.assert_allclose(objects["bbox"], [[0, 0.25, 0.5, 0.5], [0.5, 0, 1, 1]])
-    labels = catalogue.VOC2012.labels
+    labels = catalogue.find("voc2012").labels
     assert [labels[i] for i in objects["label"]] == ["dog", "person"]
     assert objects["is_difficult"].tolist() == [False, True]
     assert by_name["1"]["image"].shape == (6, 8, 3)
@@ -260,41 +263,83 @@ def test_a_listed_image_that_is_not_there_is_named(flickr, tfds_dir):
 # --- Prepared by TFDS itself -----------------------------------------------------------------
 
 
-def test_what_tfds_prepared_is_read_where_it_is(tmp_path, tfds_dir, monkeypatch):
-    """With fields of its own, as COCO's captions have them."""
+def prepared_by_tfds(name, root, features, made):
+    """What a builder of TFDS's makes of `made`, split -> examples, under the names of our entry."""
     import tensorflow_datasets as tfds
 
-    features = tfds.features
-    smaller(monkeypatch, "coco_captions", sizes={"train": 2})
+    entry = catalogue.find(name)
 
-    class CocoCaptions(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        name = "coco_captions"
-        VERSION = tfds.core.Version("1.1.0")
-        BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="2014")]
+    class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        name = entry.name
+        VERSION = tfds.core.Version(entry.version)
+        BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=entry.config)] if entry.config else []
 
         def _info(self):
-            fields = {
-                "image": features.Image(),
-                "captions": features.Sequence({"text": np.str_, "id": np.int64}),
-            }
-            return tfds.core.DatasetInfo(builder=self, features=features.FeaturesDict(fields))
+            fields = tfds.features.FeaturesDict(features(tfds.features))
+            return tfds.core.DatasetInfo(builder=self, features=fields)
 
         def _split_generators(self, dl_manager):
-            return {"train": self._generate_examples()}
+            return {split: self._generate_examples(split) for split in made}
 
-        def _generate_examples(self):
-            for i in range(2):
-                captions = [{"text": f"ünd {i}{j}", "id": j} for j in range(3)]
-                data = prepared.images.png(np.full((3, 4, 3), i, np.uint8))
-                yield i, {"image": data, "captions": captions}
+        def _generate_examples(self, split):
+            yield from enumerate(made[split])
 
-    builder = CocoCaptions(data_dir=tmp_path / "theirs", file_format="array_record")
-    builder.download_and_prepare()
+    Made(data_dir=root, file_format="array_record").download_and_prepare()
+
+
+def test_what_tfds_prepared_is_read_where_it_is(tmp_path, tfds_dir, monkeypatch):
+    """With fields of its own, as COCO's captions have them."""
+    smaller(monkeypatch, "coco_captions", sizes={"train": 2})
+    examples = []
+    for i in range(2):
+        captions = [{"text": f"ünd {i}{j}", "id": j} for j in range(3)]
+        examples.append(
+            {"image": images.png(np.full((3, 4, 3), i, np.uint8)), "captions": captions}
+        )
+    prepared_by_tfds(
+        "coco_captions",
+        tmp_path / "theirs",
+        lambda f: {"image": f.Image(), "captions": f.Sequence({"text": np.str_, "id": np.int64})},
+        {"train": examples},
+    )
     train = load("coco_captions", data_dir=tmp_path / "theirs")
-    assert len(train) == 2 and not (tfds_dir / "coco_captions").exists()
+    assert len(train) == 2 and not list(tfds_dir.glob("*/coco_captions"))
     first = next(e for e in train.arrays if e["image"][0, 0, 0] == 1)
     assert first["captions"]["text"] == ["ünd 10", "ünd 11", "ünd 12"]
     assert first["image"].shape == (3, 4, 3)
+
+
+def test_labelled_images_in_colour_that_tfds_prepared_are_arrays(tmp_path, tfds_dir, monkeypatch):
+    smaller(monkeypatch, "cifar10", sizes={"train": 3, "test": 1}, shape=(4, 5, 3))
+    pixels = RNG.integers(0, 256, (4, 4, 5, 3), dtype=np.uint8)
+    made = [{"image": images.png(p), "label": i} for i, p in enumerate(pixels)]
+    prepared_by_tfds(
+        "cifar10",
+        tmp_path / "theirs",
+        lambda f: {"image": f.Image(shape=(4, 5, 3)), "label": f.ClassLabel(num_classes=10)},
+        {"train": made[:3], "test": made[3:]},
+    )
+    train = load("cifar10", data_dir=tmp_path / "theirs").arrays
+    assert train["label"].dtype == np.int32 and sorted(train["label"]) == [0, 1, 2]
+    np.testing.assert_array_equal(train["image"], pixels[train["label"]], strict=True)
+    assert load("cifar10", "test").arrays["label"].tolist() == [3]  # kept: the folder is not needed
+
+    smaller(monkeypatch, "cifar10", shape=(32, 32, 3))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "another"))
+    with pytest.raises(UserError, match=r"train has images of \(4, 5, 3\), not \(32, 32, 3\)"):
+        load("cifar10", data_dir=tmp_path / "theirs")
+
+
+def test_text_that_was_prepared_for_tfds_is_lines(two_languages, tmp_path, tfds_dir):
+    made = [{"en": e, "de": d} for e, d in zip(ENGLISH, GERMAN, strict=True)]
+    prepared_by_tfds(
+        "multi30k",
+        tmp_path / "theirs",
+        lambda f: {"en": f.Text(), "de": f.Text()},
+        {"train": made, "validation": made[:2], "test": made[:1]},
+    )
+    train = load("multi30k", data_dir=tmp_path / "theirs").arrays
+    assert sorted(zip(train["en"], train["de"])) == sorted(zip(ENGLISH, GERMAN))
 
 
 @pytest.mark.parametrize("name", ["coco_captions", "celeb_a", "wmt14_translate", "cifar10"])
@@ -307,15 +352,15 @@ def test_what_only_tfds_prepares_says_how(name, tfds_dir, tmp_path):
 def test_every_entry_says_what_it_is_and_what_to_do():
     for entry in catalogue.ENTRIES.values():
         assert entry.licence and min(entry.sizes.values()) > 0
-        if isinstance(entry, catalogue.Text | catalogue.Scenes):
-            assert entry.about and "--data-dir FOLDER" in entry.by_hand()
+        if entry.kind in ("text", "scenes"):
+            assert entry.about and entry.hint.endswith("into a folder")
 
 
 def test_a_reader_is_at_most_forty_lines():
     import inspect
 
-    kinds = (readers.aligned_text, readers.text_pairs, *readers.LAYOUTS.values())
-    assert max(len(inspect.getsource(reader).splitlines()) for reader in kinds) <= 40
+    for reader in readers.READERS.values():
+        assert len(inspect.getsource(reader).splitlines()) <= 40
 
 
 # --- Real ones -------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_a_dotted_file_that_is_damaged_is_named(tiny, tiny_files, tmp_path):
 def five(monkeypatch):
     """Set5, of noise: name -> pixels."""
     rng = np.random.default_rng(0)
-    entry = dataclasses.replace(catalogue.SET5, usual={})
+    entry = dataclasses.replace(catalogue.find("set5"), usual={})
     monkeypatch.setitem(catalogue.ENTRIES, "set5", entry)
     return {name: rng.integers(0, 256, (6, 6, 3), np.uint8) for name in "abcde"}
 
@@ -136,7 +136,7 @@ def offline(monkeypatch):
         raise fetch.Unavailable("no route")
 
     def no_index(source, started):
-        raise package.FetchError("no answer")
+        raise fetch.Unavailable("no answer")
 
     monkeypatch.setattr(fetch, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)

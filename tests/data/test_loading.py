@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data import DataNotFound, catalogue, idx, images, load, places, prepared, store
+from lib.data import DataNotFound, catalogue, idx, images, load, places, store
 from lib.data.dataset import fingerprint
 
 
@@ -31,7 +31,36 @@ def test_importing_costs_no_heavy_package():
     assert not {"jax", "tensorflow_datasets", "sklearn", "PIL"} & set(loaded)
 
 
-def test_prepares_through_tfds_what_the_files_hold(tiny, tiny_files, folder, tfds_dir, capfd):
+@pytest.fixture
+def official(tiny, folder, tmp_path, monkeypatch):
+    """A data directory where TFDS's own builder has prepared the tiny MNIST."""
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.image_classification import mnist
+
+    def given(manager, urls):
+        return {
+            key: folder / url.rpartition("/")[2].removesuffix(".gz") for key, url in urls.items()
+        }
+
+    monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", given)
+
+    def pixels(path, count):
+        return [images.png(image) for image in idx.decode(path.read_bytes())]
+
+    def labels(path, count):
+        return idx.decode(path.read_bytes()).astype(np.int64)
+
+    # To read and to encode them itself it would ask for TensorFlow.
+    monkeypatch.setattr(mnist, "_extract_mnist_images", pixels)
+    monkeypatch.setattr(mnist, "_extract_mnist_labels", labels)
+    monkeypatch.setattr(mnist, "_TRAIN_EXAMPLES", 30)
+    monkeypatch.setattr(mnist, "_TEST_EXAMPLES", 10)
+    root = tmp_path / "theirs"
+    mnist.MNIST(data_dir=root, file_format="array_record").download_and_prepare()
+    return root
+
+
+def test_loads_what_the_files_hold(tiny, tiny_files, folder, tfds_dir, capfd):
     train = load("mnist", data_dir=folder)
     images, labels = train.arrays["image"], train.arrays["label"]
     assert (images.shape, images.dtype) == ((30, 28, 28), np.uint8)
@@ -49,11 +78,6 @@ def test_prepares_through_tfds_what_the_files_hold(tiny, tiny_files, folder, tfd
     with pytest.raises(ValueError, match="read-only"):
         images[0] = 0
 
-    import tensorflow_datasets as tfds
-
-    source = tfds.builder_from_directory(tfds_dir / "mnist" / "3.0.1").as_data_source("train")
-    np.testing.assert_array_equal(images, np.stack([x["image"][..., 0] for x in source]))
-
 
 def test_slices_are_of_the_same_order(tiny, folder, tfds_dir):
     whole = load("mnist", "train", data_dir=folder)
@@ -66,7 +90,8 @@ def test_slices_are_of_the_same_order(tiny, folder, tfds_dir):
 def test_the_second_load_reads_only_what_was_kept(tiny, folder, tfds_dir, capfd, monkeypatch):
     first = load("mnist", data_dir=folder)
     capfd.readouterr()
-    monkeypatch.setattr(store, "materialise", None)
+    monkeypatch.setattr(store, "prepared", None)
+    monkeypatch.setattr(places, "gather", None)
     assert load("mnist").fingerprint == first.fingerprint
     assert capfd.readouterr() == ("", "")
 
@@ -79,9 +104,8 @@ def test_a_folder_that_is_passed_over_for_what_was_prepared_before_is_named_once
     (tmp_path / "other").mkdir()
     again = [load("mnist", split, data_dir=tmp_path / "other") for split in ("train", "test")]
     assert again[0].fingerprint == first.fingerprint
-    said = (
-        f"mnist: prepared in {tfds_dir / 'mnist' / '3.0.1'} before, so {tmp_path / 'other'} is not"
-    )
+    kept, other = tfds_dir / "arrays/mnist/3.0.1", tmp_path / "other"
+    said = f"mnist: prepared in {kept} before, so {other} is not looked at"
     err = capfd.readouterr().err
     assert err.startswith(said) and err.count("\n") == 1
     load("digits", data_dir=tmp_path / "other")  # comes with a package: no folder was ever asked
@@ -92,7 +116,7 @@ def test_a_folder_that_is_passed_over_for_what_was_prepared_before_is_named_once
 @pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "foreign"])
 def test_kept_arrays_that_are_damaged_are_rebuilt(tiny, folder, tfds_dir, harm, capfd):
     first = load("mnist", data_dir=folder)
-    (kept,) = (tfds_dir / "mnist" / "3.0.1" / "arrays").glob("train-*.npz")
+    (kept,) = (tfds_dir / "arrays/mnist/3.0.1").glob("train-*.npz")
     data = kept.read_bytes()
     if harm == "foreign":  # sound, but other data under this name
         np.savez(kept, **{**first.arrays, "label": first.arrays["label"][::-1]})
@@ -101,22 +125,24 @@ def test_kept_arrays_that_are_damaged_are_rebuilt(tiny, folder, tfds_dir, harm, 
         flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
         kept.write_bytes({"flip": flipped, "truncate": data[:middle], "empty": b""}[harm])
     capfd.readouterr()
-    again = load("mnist")
+    again = load("mnist", data_dir=folder)
     assert again.fingerprint == first.fingerprint
     assert kept.read_bytes() == data
-    assert capfd.readouterr() == ("", "")
+    damaged, prepared = capfd.readouterr().err.splitlines()
+    assert damaged == f"mnist: {kept} is damaged, and left out"
+    assert "preparing from --data-dir" in prepared
 
 
 def test_a_known_fingerprint_is_held_to(tiny, folder, tfds_dir, monkeypatch):
     load("mnist", data_dir=folder)
     tiny.fingerprints["train"] = "0" * 16
     with pytest.raises(UserError, match="fingerprint should be 0000000000000000, is"):
-        load("mnist")
+        load("mnist", data_dir=folder)
 
 
-def test_a_damaged_prepared_dataset_is_named(tiny, folder, tfds_dir):
-    load("mnist", "test", data_dir=folder)
-    prepared = tfds_dir / "mnist" / "3.0.1"
+def test_a_damaged_prepared_dataset_is_named(tiny, official, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(official))
+    prepared = official / "mnist" / "3.0.1"
     (record,) = prepared.glob("*train*array_record*")
     record.write_bytes(record.read_bytes()[:1000])
     with pytest.raises(UserError, match="is damaged .*delete it and run again") as caught:
@@ -124,78 +150,100 @@ def test_a_damaged_prepared_dataset_is_named(tiny, folder, tfds_dir):
     assert str(prepared) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_dataset_prepared_for_tensorflow_is_said_to_be(tiny, folder, tfds_dir):
-    load("mnist", "test", data_dir=folder)
-    info = tfds_dir / "mnist" / "3.0.1" / "dataset_info.json"
+def test_a_dataset_prepared_for_tensorflow_is_said_to_be(tiny, official, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(official))
+    info = official / "mnist" / "3.0.1" / "dataset_info.json"
     info.write_text(info.read_text().replace("array_record", "tfrecord"))
     with pytest.raises(UserError, match="only TensorFlow reads"):
         load("mnist", "train")
 
 
 @pytest.mark.parametrize("content", ["[]", "null", "7", '"words"', "{", "[" * 100_000])
-def test_a_prepared_dataset_whose_description_is_damaged(content, tiny, folder, tfds_dir):
-    load("mnist", "test", data_dir=folder)
-    (tfds_dir / "mnist" / "3.0.1" / "dataset_info.json").write_text(content)
+def test_a_prepared_dataset_whose_description_is_damaged(content, tiny, tfds_dir):
+    info = tfds_dir / "mnist/3.0.1/dataset_info.json"
+    info.parent.mkdir(parents=True)
+    info.write_text(content)
     with pytest.raises(UserError, match="is damaged .*delete it and run again") as caught:
         load("mnist", "train")
     assert "\n" not in str(caught.value)
 
 
-def test_data_dir_may_hold_a_prepared_dataset(tiny, folder, tfds_dir, tmp_path, monkeypatch, capfd):
+def test_data_dir_may_hold_a_prepared_dataset(official, tfds_dir, capfd):
+    first = load("mnist", data_dir=official)
+    assert f"reading what TFDS has prepared in {official}" in capfd.readouterr().err
+    assert load("mnist").fingerprint == first.fingerprint
+    assert capfd.readouterr().err == ""
+
+
+def test_what_tfds_prepared_needs_no_room_of_ours(official, tfds_dir, tmp_path, monkeypatch):
+    """As where it is everybody's, and only its owner may write there."""
+    (tmp_path / "file").write_text("")
+    kept = load("mnist", data_dir=official)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "file" / "below"))
+    assert load("mnist", data_dir=official).fingerprint == kept.fingerprint
+
+
+def test_what_was_kept_beside_tfds_form_by_earlier_versions_is_read(
+    tiny, folder, tfds_dir, monkeypatch
+):
     first = load("mnist", data_dir=folder)
-    capfd.readouterr()
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "another"))
-    assert load("mnist", data_dir=tfds_dir).fingerprint == first.fingerprint
-    assert "copying" in capfd.readouterr().err
+    earlier = tfds_dir / "mnist/3.0.1/arrays"
+    earlier.parent.mkdir(parents=True)
+    (tfds_dir / "arrays/mnist/3.0.1").rename(earlier)
+    monkeypatch.setattr(places, "gather", None)
     assert load("mnist").fingerprint == first.fingerprint
 
 
 def test_an_interrupted_preparation_leaves_nothing_usable(tiny, folder, tfds_dir, monkeypatch):
-    real, calls = images.png, []
+    real, calls = np.lib.format.write_array, []
 
-    def interrupted(image):
+    def interrupted(file, array, **options):
         calls.append(1)
-        if len(calls) > 20:
+        if len(calls) > 2:
+            file.write(b"\x93NUM")
             raise KeyboardInterrupt
-        return real(image)
+        return real(file, array, **options)
 
-    monkeypatch.setattr(images, "png", interrupted)
+    monkeypatch.setattr(np.lib.format, "write_array", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("mnist", data_dir=folder)
-    assert not store.prepared(tiny, tfds_dir) and store.cached(tiny, "train", tfds_dir) is None
-    monkeypatch.setattr(images, "png", real)
+    assert all(store.kept(tiny, split, tfds_dir) is None for split in tiny.sizes)
+    assert not list(tfds_dir.rglob("*.npz"))
+    monkeypatch.setattr(np.lib.format, "write_array", real)
     assert len(load("mnist", data_dir=folder)) == 30
 
 
-# Digits made up on the spot: scikit-learn takes seconds to import.
+# Digits made up on the spot.
 _QUICK_DIGITS = """
 import dataclasses, os, signal
 import numpy as np
-from lib.data import catalogue, images, load, places
-entry = dataclasses.replace(catalogue.DIGITS, sizes={"train": 40}, fingerprints={})
+from lib.data import catalogue, load, readers
+entry = dataclasses.replace(catalogue.find("digits"), sizes={"train": 40}, fingerprints={})
 catalogue.ENTRIES["digits"] = entry
 made_up = {"image": np.zeros((40, 8, 8), np.uint8), "label": np.arange(40, dtype=np.uint8) % 10}
-places.from_scikit_learn = lambda: {"train": made_up}
-real, calls = images.png, []
-def png(image):
+readers.READERS["carried_digits"] = lambda entry: {"train": made_up}
+real, calls = np.lib.format.write_array, []
+def write_array(file, array, **options):
     calls.append(1)
     if len(calls) == KILL_AT: os.kill(os.getpid(), signal.SIGKILL)
-    return real(image)
-images.png = png
+    return real(file, array, **options)
+np.lib.format.write_array = write_array
 print(load("digits").fingerprint)
 """
 
 
 def test_killed_while_preparing_then_two_at_once(tfds_dir):
-    killed = run(_QUICK_DIGITS.replace("KILL_AT", "30"))
+    killed = run(_QUICK_DIGITS.replace("KILL_AT", "2"))
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
-    assert (tfds_dir / "digits").exists() and not store.prepared(catalogue.DIGITS, tfds_dir)
+    assert list((tfds_dir / "arrays/digits").iterdir())
+    assert store.kept(catalogue.find("digits"), "train", tfds_dir) is None
 
     both = [run(_QUICK_DIGITS.replace("KILL_AT", "-1")) for _ in range(2)]
     results = [process.communicate() for process in both]
     assert results[0][0] == results[1][0] != ""
     assert sum("preparing from" in err for _, err in results) == 1
+    assert [path.name for path in (tfds_dir / "arrays/digits").iterdir()] == ["1.0.0"]
 
 
 def test_digits_are_scikit_learns(tfds_dir):
@@ -207,7 +255,7 @@ def test_digits_are_scikit_learns(tfds_dir):
         pixels = part.arrays["image"]
         assert pixels.shape[1:] == (8, 8) and pixels.dtype == np.uint8
         assert pixels.min() == 0 and pixels.max() == 255
-        assert part.fingerprint == catalogue.DIGITS.fingerprints[part.split]
+        assert part.fingerprint == catalogue.find("digits").fingerprints[part.split]
         # The same examples, whatever the order: 255 / 16 keeps the 17 levels apart.
         levels = np.rint(pixels.reshape(-1, 64) / 255 * 16).astype(int)
         ours = np.column_stack([levels, part.arrays["label"]])
@@ -224,19 +272,13 @@ def test_a_data_directory_that_cannot_be_written_is_one_line(tiny, folder, tmp_p
 
 
 def test_a_full_disk_is_one_line(tiny, folder, tfds_dir, monkeypatch):
-    class Full:
-        def __init__(self, path, options):
-            pass
+    def full(file, array, **options):
+        raise OSError(28, "No space left on device")
 
-        def write(self, data):
-            raise RuntimeError("write() failed: No space left on device; writing /x")
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(prepared.array_record_module, "ArrayRecordWriter", Full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(UserError, match="cannot write to .*: No space left on device; set TFDS"):
         load("mnist", data_dir=folder)
+    assert not list(tfds_dir.rglob("*.npz"))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +303,7 @@ def test_nothing_is_made_up_when_nothing_is_found(tiny, tfds_dir, tmp_path, monk
     monkeypatch.setattr(places, "from_package", nothing)
     with pytest.raises(DataNotFound, match="mnist: not found"):
         load("mnist", data_dir=tmp_path)
-    assert not store.prepared(tiny, tfds_dir)
+    assert not list(tfds_dir.rglob("*.npz"))
 
 
 def test_versions_are_the_official_builders():
@@ -276,16 +318,24 @@ def test_versions_are_the_official_builders():
         assert official(name) == {catalogue.find(name).version}
 
 
-def test_features_and_files_are_those_of_the_official_builder(tiny, folder, tfds_dir):
-    """What is prepared here, TFDS's own "mnist" takes for its own."""
+def test_the_official_builder_gives_the_same_in_the_same_order(
+    official, folder, tfds_dir, tmp_path, monkeypatch
+):
+    """Whether TFDS has prepared a set or we read its files, records name one fingerprint."""
     import tensorflow_datasets as tfds
 
-    ours = load("mnist", data_dir=folder).arrays
-    official = tfds.builder("mnist", data_dir=tfds_dir, file_format="array_record")
-    assert official.is_prepared()
-    source = official.as_data_source("train")
-    np.testing.assert_array_equal(ours["image"], np.stack([x["image"][..., 0] for x in source]))
-    np.testing.assert_array_equal(ours["label"], [x["label"] for x in source])
+    ours = {split: load("mnist", split, data_dir=folder) for split in ("train", "test")}
+    assert not tfds.builder(
+        "mnist", data_dir=tfds_dir
+    ).data_path.exists()  # TFDS would take it for its
+    monkeypatch.setenv("TFDS_DATA_DIR", str(official))
+    for split, dataset in ours.items():
+        theirs = load("mnist", split)
+        assert theirs.fingerprint == dataset.fingerprint
+        source = tfds.builder("mnist", data_dir=official).as_data_source(split)
+        pixels = np.stack([example["image"][..., 0] for example in source])
+        np.testing.assert_array_equal(theirs.arrays["image"], pixels)
+        np.testing.assert_array_equal(theirs.arrays["label"], [x["label"] for x in source])
 
 
 def test_png_is_what_pillow_reads():
@@ -298,11 +348,11 @@ def test_png_is_what_pillow_reads():
 
 
 def test_real_mnist_if_it_is_prepared_here():
-    root = store.root()
-    if not (catalogue.MNIST.location(root) / "arrays").is_dir():
+    root, mnist = store.root(), catalogue.find("mnist")
+    if store.kept(mnist, "test", root) is None:
         pytest.skip(f"no MNIST in {root} yet: the first run of an experiment on it prepares it")
-    for split, size in catalogue.MNIST.sizes.items():
+    for split, size in mnist.sizes.items():
         dataset = load("mnist", split)
         assert len(dataset) == size and dataset.arrays["image"].shape == (size, 28, 28)
-        assert dataset.fingerprint == catalogue.MNIST.fingerprints[split]
+        assert dataset.fingerprint == mnist.fingerprints[split]
         assert set(np.unique(dataset.arrays["label"])) == set(range(10))

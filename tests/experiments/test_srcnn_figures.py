@@ -8,7 +8,7 @@ from experiments.srcnn.ablations import STRATEGIES
 from experiments.srcnn.config import PARTS
 from experiments.srcnn.crops import CORNERS
 from experiments.srcnn.figures import FIGURES
-from lib.data.super_resolution import pair
+from lib.batches.super_resolution import pair
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.color import rgb_to_ycbcr
 from lib.run.loop import member

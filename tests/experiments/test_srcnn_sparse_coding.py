@@ -18,7 +18,7 @@ from experiments.srcnn.sparse_coding import (
     learn,
     upscale,
 )
-from lib.data.super_resolution import Pair, pair
+from lib.batches.super_resolution import Pair, pair
 from lib.metrics.super_resolution import shaved_psnr
 from lib.ops.crops import to_uint8
 

@@ -24,7 +24,7 @@ from experiments.vdsr.training import (
     train_network,
     upscaler,
 )
-from lib.data.super_resolution import pair
+from lib.batches.super_resolution import pair
 from lib.metrics.super_resolution import shaved_psnr
 from lib.models.super_resolution import VDSR
 from lib.run.keys import root_keys

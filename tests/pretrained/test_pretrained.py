@@ -290,7 +290,7 @@ def offline(monkeypatch):
         raise fetch.Unavailable("no route")
 
     def no_index(source, started):
-        raise package.FetchError("no answer from the package index")
+        raise fetch.Unavailable("no answer from the package index")
 
     monkeypatch.setattr(fetch, "probe", unreachable)
     monkeypatch.setattr(package, "fetch", no_index)

@@ -10,7 +10,7 @@ from papers.toy import experiment as toy_experiment
 from toy_runs import TWO_SEEDS, assert_same_run
 
 from lib.base.errors import UserError
-from lib.base.files import flat, only_writer, read_json, write_atomically, write_json
+from lib.base.files import flat, lines_of, only_writer, read_json, write_atomically, write_json
 
 
 def full(*_):
@@ -122,3 +122,10 @@ def test_the_config_is_written_before_anything_is_computed(run, tmp_path, monkey
     kept = json.loads((tmp_path / "run" / "config.json").read_text())
     assert kept["config"]["steps"] == 7 and kept["config"]["tuning"] == {"steps": 40}
     assert kept["seeds"] == [0] and kept["preset"] == "smoke"
+
+
+def test_lines_of_a_file():
+    assert lines_of(b"a\r\nb\x0bc\n\nd\n", "x") == ("a", "b\x0bc", "", "d")
+    with pytest.raises(UserError) as refused:
+        lines_of("é\nfine\n".encode() + b"caf\xe9\n", "in.txt")
+    assert str(refused.value) == "in.txt, line 3 is not UTF-8"

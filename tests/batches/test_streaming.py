@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
+from lib.batches.streaming import AHEAD, READERS, batch_of, batches
 from lib.data.dataset import Dataset, Examples, LazyExamples
-from lib.data.streaming import AHEAD, READERS, batch_of, batches
 
 SIZE, BATCH = 23, 5
 

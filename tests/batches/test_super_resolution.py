@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
+from lib.batches.super_resolution import Patches, load_sets, pair, patches, planes, take
 from lib.data import DataNotFound, load
-from lib.data.super_resolution import Patches, load_sets, pair, patches, planes, take
 from lib.metrics.super_resolution import mean_psnr
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.ops.color import rgb_to_ycbcr

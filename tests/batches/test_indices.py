@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 
 
 @pytest.fixture(autouse=True)

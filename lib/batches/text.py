@@ -5,7 +5,7 @@
     sorted_in = bucketed(pairs, vocabularies, bounds=(10, 20, 40))
     sorted_in.buckets[0].source    # int32 [n, 10]
 
-Pure functions of text; which sentences make up a step's batch is `lib.data.batches`'.
+Pure functions of text; which sentences make up a step's batch is `lib.batches.indices`'.
 """
 
 import re
@@ -100,20 +100,6 @@ class Bucketed(NamedTuple):
     buckets: tuple[Bucket, ...]
     places: tuple[tuple[int, ...], ...]
     longer: tuple[int, ...]
-
-
-def lines_of(data: bytes, name: str) -> tuple[str, ...]:
-    """The lines of a file; only "\\n" ends one.
-
-    Raises:
-      UserError: it is not UTF-8; the message says in which line.
-    """
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{name}, line {line} is not UTF-8") from None
-    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
 
 
 def aligned(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.data.batches import bucket_at, shuffled_indices
-from lib.data.text import (
+from lib.batches.indices import bucket_at, shuffled_indices
+from lib.batches.text import (
     END,
     PAD,
     SPECIAL,
@@ -16,7 +16,6 @@ from lib.data.text import (
     aligned,
     bucketed,
     detokenise,
-    lines_of,
     padded,
     tokenise,
 )
@@ -76,13 +75,6 @@ def test_files_that_are_not_aligned_are_refused_with_the_line(source, target, sa
     with pytest.raises(UserError) as refused:
         aligned(source, target, ("en", "fr"))
     assert str(refused.value) == said
-
-
-def test_lines_of_a_file():
-    assert lines_of(b"a\r\nb\x0bc\n\nd\n", "x") == ("a", "b\x0bc", "", "d")
-    with pytest.raises(UserError) as refused:
-        lines_of("é\nfine\n".encode() + b"caf\xe9\n", "in.txt")
-    assert str(refused.value) == "in.txt, line 3 is not UTF-8"
 
 
 def test_sentences_are_ended_and_padded_and_never_cut():
