@@ -79,5 +79,5 @@ def test_it_is_the_paper_written_out_in_numpy():
 def test_he_initialisation_keeps_the_signal_through_twenty_layers():
     net = VDSR(20, 64, residual=False)
     x = np.random.default_rng(1).normal(size=(1, 24, 24, 1)).astype(np.float32)
-    made, _ = jax.jit(net.init_with_output)(jax.random.key(0), x)
-    assert 0.05 < np.std(made) / np.std(x) < 5
+    params = net.init(jax.random.key(0), x[:, :3, :3])["params"]  # 20 layers compile once, eagerly
+    assert 0.05 < np.std(apply(net, params, x)) / np.std(x) < 5
