@@ -248,13 +248,13 @@ def test_a_word_at_a_time_is_all_at_once(name):
 def test_the_score_of_a_translation_is_its_log_probability(name):
     """By teacher forcing: beams that mixed up their states would not agree."""
     model, params, apply = net(name)
-    found = jax.jit(partial(translate, model, beams=3, length=6))(params, SOURCE)
+    found = jax.jit(partial(translate, model, beams=3, length=4))(params, SOURCE)
     found = jax.tree.map(np.asarray, found)
     best = found.words[:, 0]
     ended = (best == END).any(axis=1)
     scores = SCORE(apply["__call__"](params, SOURCE, best), best)
     np.testing.assert_allclose(scores, found.score[:, 0], rtol=1e-4)
-    assert best.shape == (3, 6) and found.words.shape == (3, 3, 6) and ended.dtype == bool
+    assert best.shape == (3, 4) and found.words.shape == (3, 3, 4) and ended.dtype == bool
 
 
 def test_one_beam_takes_the_likeliest_word_each_time():
