@@ -123,8 +123,9 @@ def replay(name, play, env=None):
     begun, steps = play
     start(env, name, begun["reset"])
     np.testing.assert_array_equal(begun["seen"], env.state())
-    for i in range(len(steps["reward"])):
-        (action, *args), kwargs = jax.tree.map(lambda x: x[i], steps["drawn"])
+    drawn, tree = jax.tree.flatten(steps["drawn"])
+    for i, now in enumerate(zip(*drawn, strict=True)):
+        (action, *args), kwargs = tree.unflatten(now)
         env.random.lines = lines(env, name, args, kwargs)
         reward, terminal = env.act(int(action))
         same = reward == steps["reward"][i] and terminal == steps["terminal"][i]
