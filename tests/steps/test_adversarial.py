@@ -390,7 +390,6 @@ def image_game(**dropout):
     def discriminate(params, x, key):
         return d_net.apply({"params": params}, x, train=True, rngs={"dropout": key})
 
-    @jax.jit
     def init(key):
         g_key, d_key = jax.random.split(key)
         g = g_net.init(g_key, jnp.zeros((1, 3)))["params"]
@@ -400,7 +399,10 @@ def image_game(**dropout):
     players = Players(noise, lambda p, z: g_net.apply({"params": p}, z), discriminate)
     step = jax.jit(adversarial.simultaneous(players, tx, tx))
     x = np.random.default_rng(1).uniform(size=(16, 6)).astype(np.float32)
-    return players, jax.tree.map(np.asarray, init(jax.random.key(0))), step, x
+    # Compiling the initialisers would take as long as the step.
+    shapes, rng = jax.eval_shape(init, jax.random.key(0)), np.random.default_rng(2)
+    state = jax.tree.map(lambda p: rng.uniform(-0.5, 0.5, p.shape).astype(p.dtype), shapes)
+    return players, state, step, x
 
 
 def test_one_step_changes_every_parameter():
