@@ -62,7 +62,7 @@ def make_game(name: str, *, sticky: float = 0.0, hide: tuple[str, ...] = ()) -> 
     else:
         h, w = 10, 10
         env = _minatar(name, sticky)
-        actions = env.num_actions
+        actions = len(env.minimal_action_set)  # `env.num_actions` would begin a game, uncompiled
 
         # Pgx uses a key twice (in branches of which one is taken); as plain numbers that is not tracked.
         def reset(key):

@@ -181,7 +181,7 @@ def test_the_seed_decides_the_game(ale):
     # In Pong: Breakout's ball starts alike after any number of no-ops.
     def play(envs, seed):
         games = Games("ALE/Pong-v5", envs, seed)
-        frames, actions = [games.frames], np.random.default_rng(0).integers(games.actions, size=40)
+        frames, actions = [games.frames], np.random.default_rng(0).integers(games.actions, size=15)
         for action in actions:
             rewards, *_ = games.step(np.full(envs, action))
             assert rewards.dtype == np.float32

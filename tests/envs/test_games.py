@@ -1,3 +1,4 @@
+import functools
 import importlib
 
 import jax
@@ -122,8 +123,9 @@ def replay(name, play, env=None):
     begun, steps = play
     start(env, name, begun["reset"])
     np.testing.assert_array_equal(begun["seen"], env.state())
-    for i in range(len(steps["reward"])):
-        (action, *args), kwargs = jax.tree.map(lambda x: x[i], steps["drawn"])
+    drawn, tree = jax.tree.flatten(steps["drawn"])
+    for i, now in enumerate(zip(*drawn, strict=True)):
+        (action, *args), kwargs = tree.unflatten(now)
         env.random.lines = lines(env, name, args, kwargs)
         reward, terminal = env.act(int(action))
         same = reward == steps["reward"][i] and terminal == steps["terminal"][i]
@@ -184,18 +186,24 @@ def test_seaquest_is_the_original_throughout(played):
     assert all(same for _, same in replay("seaquest", played("seaquest")))
 
 
-def seaquest_after(steps, **fields):
-    """Seaquest's state and whether it is over, after doing nothing from a start with `fields`."""
+@functools.cache
+def seaquest():
     game = make_game("seaquest")
-    state, step = jax.jit(game.reset)(jax.random.key(0)).replace(**fields), jax.jit(game.step)
+    return jax.jit(game.reset), jax.jit(game.step), jax.jit(game.observe)
+
+
+def seaquest_after(steps, **fields):
+    """Seaquest's picture and whether it is over, after doing nothing from a start with `fields`."""
+    reset, step, observe = seaquest()
+    state = reset(jax.random.key(0)).replace(**fields)
     for i in range(steps):
-        state, _, terminal = step(state, jnp.int32(0), jax.random.key(i))
-    return state, terminal
+        state, _, terminal = step(state, np.int32(0), jax.random.key(i))
+    return np.asarray(observe(state)), terminal
 
 
 @deviates
 def test_seaquest_ends_in_the_first_step_begun_without_oxygen():
-    _, terminal = seaquest_after(1, _oxygen=jnp.int32(0), _sub_y=jnp.int32(4))
+    _, terminal = seaquest_after(1, _oxygen=np.int32(0), _sub_y=np.int32(4))
     assert terminal
 
 
@@ -203,9 +211,9 @@ def test_seaquest_ends_in_the_first_step_begun_without_oxygen():
 def test_an_enemys_bullet_flies_on_when_another_has_left_the_picture():
     bullets = -np.ones((25, 3), np.int32)
     bullets[:2] = [0, 3, 0], [5, 4, 1]  # x, y, whether it flies to the right
-    state, _ = seaquest_after(3, _e_bullets=jnp.array(bullets))
-    seen = make_game("seaquest").observe(state)[..., CHANNELS["seaquest"].index("enemy_bullet")]
-    np.testing.assert_array_equal(np.argwhere(seen), [[4, 8]])
+    seen, _ = seaquest_after(3, _e_bullets=bullets)
+    shown = seen[..., CHANNELS["seaquest"].index("enemy_bullet")]
+    np.testing.assert_array_equal(np.argwhere(shown), [[4, 8]])
 
 
 @pytest.mark.parametrize("name", MINATAR)
@@ -240,8 +248,13 @@ def test_hidden_channels_are_gone_and_the_others_are_as_they_were(name):
     game, blind = make_game(name), make_game(name, hide=MOTION[name])
     assert blind.channels == tuple(c for c in game.channels if c not in MOTION[name])
     assert game.shape == (10, 10, len(CHANNELS[name]))
-    state = jax.jit(game.reset)(jax.random.key(1))
-    whole, rest = (np.asarray(g.observe(state)) for g in (game, blind))
+
+    @jax.jit
+    def seen(key):
+        state = game.reset(key)
+        return game.observe(state), blind.observe(state)
+
+    whole, rest = map(np.asarray, seen(jax.random.key(1)))
     assert whole.shape == game.shape and rest.shape == blind.shape == (10, 10, len(blind.channels))
     assert whole.dtype == rest.dtype == bool and whole.any()
     for i, channel in enumerate(blind.channels):
@@ -265,20 +278,31 @@ def test_an_unknown_channel_is_refused():
 @pytest.mark.parametrize("name, left, right", [("catch", 0, 2), ("breakout", 1, 2)])
 def test_a_game_that_always_sticks_repeats_the_action_before(name, left, right):
     free, stuck = make_game(name), make_game(name, sticky=1.0)
-    first, second, third, fourth, fifth = (jax.random.key(i) for i in range(5))
-    begun, _, _ = jax.jit(free.step)(jax.jit(free.reset)(first), left, second)
-    repeated = jax.jit(free.step)(begun, left, third)[0]
-    other = jax.jit(free.step)(begun, right, fourth)[0]
-    found = jax.jit(stuck.step)(begun, right, fifth)[0]
-    np.testing.assert_array_equal(stuck.observe(found), free.observe(repeated))
-    assert (free.observe(other) != free.observe(repeated)).any()
+
+    @jax.jit
+    def run(keys):
+        begun, _, _ = free.step(free.reset(keys[0]), left, keys[1])
+        # By the free game to the left and to the right, and by the stuck one.
+        steps = ((free, left), (free, right), (stuck, right))
+        return [
+            game.observe(game.step(begun, action, key)[0])
+            for (game, action), key in zip(steps, keys[2:], strict=True)
+        ]
+
+    repeated, other, found = map(np.asarray, run([jax.random.key(i) for i in range(5)]))
+    np.testing.assert_array_equal(found, repeated)
+    assert (other != repeated).any()
 
 
 def test_a_game_sticks_as_often_as_asked():
     game = make_game("catch", sticky=0.25)
-    state = game.reset(jax.random.key(0))
-    keys = jax.random.split(jax.random.key(1), 4000)
-    after = jax.vmap(lambda key: game.step(state, jnp.int32(0), key)[0])(keys)
+
+    @jax.jit
+    def run(reset_key, step_key):
+        state, keys = game.reset(reset_key), jax.random.split(step_key, 4000)
+        return jax.vmap(lambda key: game.step(state, jnp.int32(0), key)[0])(keys)
+
+    after = run(jax.random.key(0), jax.random.key(1))
     stayed = np.mean(np.asarray(after.paddle) == 2)  # the action before the first is "stay"
     assert abs(stayed - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 4000)
 
@@ -286,18 +310,23 @@ def test_a_game_sticks_as_often_as_asked():
 @pytest.mark.parametrize("name", ["catch", "freeway"])
 def test_only_games_that_are_over_begin_anew(name):
     game = make_game(name)
-    begin, move, again = (jax.random.split(jax.random.key(i), 4) for i in range(3))
-    states = jax.vmap(game.reset)(begin)
-    states, _, _ = jax.vmap(game.step)(states, jnp.zeros(4, jnp.int32), move)
     over = np.array([False, True, False, True])
-    found = jax.jit(lambda s, k: reset_where(game, over, s, k))(states, again)
-    fresh = jax.vmap(game.reset)(jax.random.clone(again))
+
+    @jax.jit
+    def run(*keys):
+        begin, move, again = (jax.random.split(key, 4) for key in keys)
+        states = jax.vmap(game.reset)(begin)
+        states, _, _ = jax.vmap(game.step)(states, jnp.zeros(4, jnp.int32), move)
+        fresh = jax.vmap(game.reset)(jax.random.clone(again))
+        return reset_where(game, over, states, again), fresh, states
+
+    found, fresh, states = run(*(jax.random.key(i) for i in range(3)))
 
     def check(found, fresh, old):
         for i in range(4):
             np.testing.assert_array_equal(found[i], (fresh if over[i] else old)[i])
 
-    jax.tree.map(check, found, fresh, states)
+    jax.tree.map(check, *jax.tree.map(np.asarray, (found, fresh, states)))
 
 
 # --- Catch -------------------------------------------------------------------------------------
@@ -306,17 +335,22 @@ def test_only_games_that_are_over_begin_anew(name):
 def catches(policy):
     """64 games of Catch, `(reward [9, 64], terminal [9, 64], seen [10, 64, 10, 5, 2])`."""
     game = make_game("catch")
-    for_reset, *for_steps = jax.random.split(jax.random.key(0), 10)
-    states = jax.vmap(game.reset)(jax.random.split(for_reset, 64))
-    out, seen = [], [jax.vmap(game.observe)(states)]
-    step = jax.jit(jax.vmap(game.step))
-    for key in for_steps:
+    observe = jax.vmap(game.observe)
+
+    def step(states, key):
+        keys = jax.random.split(key, 64)
         action = policy(states).astype(jnp.int32)
-        states, reward, terminal = step(states, action, jax.random.split(key, 64))
-        out.append((reward, terminal))
-        seen.append(jax.vmap(game.observe)(states))
-    reward, terminal = zip(*out, strict=True)
-    return np.array(reward), np.array(terminal), np.array(seen)
+        states, reward, terminal = jax.vmap(game.step)(states, action, keys)
+        return states, (reward, terminal, observe(states))
+
+    @jax.jit
+    def run(key):
+        for_reset, for_steps = jax.random.split(key)
+        states = jax.vmap(game.reset)(jax.random.split(for_reset, 64))
+        return observe(states), jax.lax.scan(step, states, jax.random.split(for_steps, 9))[1]
+
+    first, (reward, terminal, seen) = jax.tree.map(np.asarray, run(jax.random.key(0)))
+    return reward, terminal, np.concatenate([first[None], seen])
 
 
 @pytest.mark.parametrize("sign, last", [(1, 1.0), (-1, -1.0)])

@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,6 +8,8 @@ from lib.envs.replay import Batch, add, at, bytes_needed, empty, newest, sample,
 ROWS, GAMES, TIMES = 11, 3, 40
 """The ring goes round three times and a half."""
 ADD = jax.jit(add)
+AT = jax.jit(at, static_argnums=3)
+NEWEST = jax.jit(newest, static_argnums=(1, 2))
 
 
 def frame(time, game):
@@ -49,7 +50,7 @@ def oracle(history, seed=0):
 def filled(times, seed=0):
     """Memories after 1, 2, ... `times` rows."""
     first, action, reward, terminal = experience(seed)
-    memory = empty(ROWS, GAMES, 2)
+    memory = jax.tree.map(np.asarray, empty(ROWS, GAMES, 2))
     for t in range(times):
         frames = np.stack([frame(t, g) for g in range(GAMES)])
         memory = ADD(memory, frames, first[t], action[t], reward[t], terminal[t])
@@ -92,7 +93,7 @@ def test_a_terminal_transition_is_kept_and_what_follows_it_begins_with_zeros():
     _, _, _, terminal = experience()
     *_, memory = filled(TIMES)
     time, game = next((t, g) for t, g in np.argwhere(terminal) if t in whole(TIMES, 4))
-    batch = at(memory, jnp.array([time]), jnp.array([game]), 4)
+    batch = jax.tree.map(np.asarray, AT(memory, np.array([time]), np.array([game]), 4))
     assert batch.terminal[0]
     np.testing.assert_array_equal(batch.next_observation[0, :3], 0)
     np.testing.assert_array_equal(batch.next_observation[0, 3], frame(time + 1, game))
@@ -110,18 +111,16 @@ def test_draws_are_uniform_over_all_whole_transitions():
 def test_the_newest_are_the_last_of_game_0_in_order(added):
     known = oracle(3)
     *_, memory = filled(added)
-    same(newest(memory, 5, 3), [known[t, 0] for t in range(added - 6, added - 1)])
+    same(NEWEST(memory, 5, 3), [known[t, 0] for t in range(added - 6, added - 1)])
 
 
 def test_jit_changes_nothing():
     *_, memory = filled(17)
-    with jax.disable_jit():
-        plain = sample(memory, jax.random.key(0), 50, 3)
-        added = add(memory, memory.frames[0], *(jnp.ones(GAMES),) * 4)
+    row = (np.ones((GAMES, 2), np.uint8), *(np.ones(GAMES, np.float32),) * 4)
+    plain, added = sample(memory, jax.random.key(0), 50, 3), add(memory, *row)
     jitted = jax.jit(lambda memory: sample(memory, jax.random.key(0), 50, 3))(memory)
     jax.tree.map(np.testing.assert_array_equal, plain, jitted)
-    again = ADD(memory, memory.frames[0], *(jnp.ones(GAMES),) * 4)
-    jax.tree.map(np.testing.assert_array_equal, added, again)
+    jax.tree.map(np.testing.assert_array_equal, added, ADD(memory, *row))
 
 
 def test_the_bytes_needed_are_those_of_the_arrays():

@@ -1,18 +1,22 @@
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
 import scipy.spatial
 import scipy.stats
 
-from lib.metrics.divergence import (
-    jensen_shannon,
-    kl,
-    optimal_discriminator,
-    virtual_criterion,
+from lib.metrics import divergence
+
+jensen_shannon, kl, optimal_discriminator, virtual_criterion = map(
+    jax.jit,
+    (
+        divergence.jensen_shannon,
+        divergence.kl,
+        divergence.optimal_discriminator,
+        divergence.virtual_criterion,
+    ),
 )
 
 
@@ -27,8 +31,9 @@ def densities(seed, pairs=50, states=20):
 def test_the_criterion_plus_log_4_is_twice_the_jensen_shannon_divergence(x64, tolerance):
     """Theorem 1."""
     with jax.enable_x64(x64):
-        p, q = (jnp.asarray(d, jnp.float64 if x64 else jnp.float32) for d in densities(0))
-        left, right = virtual_criterion(p, q) + math.log(4), 2 * jensen_shannon(p, q)
+        p, q = (d.astype(np.float64 if x64 else np.float32) for d in densities(0))
+        left, right = map(np.asarray, (virtual_criterion(p, q), jensen_shannon(p, q)))
+    left, right = left + left.dtype.type(math.log(4)), 2 * right
     assert left.dtype == (np.float64 if x64 else np.float32)
     assert left.shape == (50,)
     assert np.asarray(right).min() > 0.05, "the two sides should not be trivially zero"
@@ -37,7 +42,7 @@ def test_the_criterion_plus_log_4_is_twice_the_jensen_shannon_divergence(x64, to
 
 def test_the_criterion_is_minus_log_4_where_the_generator_is_the_data_and_above_elsewhere():
     p, q = densities(1)
-    same, different = virtual_criterion(jnp.asarray(p), jnp.asarray(p)), virtual_criterion(p, q)
+    same, different = virtual_criterion(p, p), virtual_criterion(p, q)
     np.testing.assert_allclose(same, -math.log(4), rtol=1e-6)
     assert np.asarray(different).min() > -math.log(4) + 0.05
 
@@ -75,7 +80,7 @@ def test_the_optimal_discriminator_maximises_its_objective(a, b):
 
 
 def test_kl_has_its_hand_value():
-    found = kl(jnp.array([0.5, 0.5]), jnp.array([0.25, 0.75]))
+    found = kl(np.array([0.5, 0.5]), np.array([0.25, 0.75]))
     np.testing.assert_allclose(found, 0.5 * math.log(2) + 0.5 * math.log(2 / 3), rtol=1e-6)
 
 
@@ -94,8 +99,8 @@ def test_kl_is_zero_only_between_equals_and_has_a_direction():
 
 
 def test_kl_is_infinite_where_only_the_first_density_has_a_state():
-    assert kl(jnp.array([0.5, 0.5]), jnp.array([1.0, 0.0])) == math.inf
-    np.testing.assert_allclose(kl(jnp.array([1.0, 0.0]), jnp.array([0.5, 0.5])), math.log(2))
+    assert kl(np.array([0.5, 0.5]), np.array([1.0, 0.0])) == math.inf
+    np.testing.assert_allclose(kl(np.array([1.0, 0.0]), np.array([0.5, 0.5])), math.log(2))
 
 
 def test_jensen_shannon_is_symmetric_and_largest_between_disjoint_densities():
@@ -103,6 +108,6 @@ def test_jensen_shannon_is_symmetric_and_largest_between_disjoint_densities():
     found = np.asarray(jensen_shannon(p, q))
     np.testing.assert_allclose(found, jensen_shannon(q, p), rtol=1e-6)
     assert 0 < found.min() and found.max() < math.log(2)
-    disjoint = jensen_shannon(jnp.array([0.3, 0.7, 0, 0]), jnp.array([0, 0, 0.6, 0.4]))
+    disjoint = jensen_shannon(np.array([0.3, 0.7, 0, 0]), np.array([0, 0, 0.6, 0.4]))
     np.testing.assert_allclose(disjoint, math.log(2), rtol=1e-6)
     np.testing.assert_allclose(jensen_shannon(p, p), 0, atol=1e-7)

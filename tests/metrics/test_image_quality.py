@@ -144,7 +144,7 @@ def test_ssim_of_two_constants_is_their_luminance():
 
 @pytest.mark.parametrize("metric", ALL)
 def test_symmetric_and_blind_to_mirrors_and_better_for_better_images(metric):
-    reference = photograph(192, 192)  # even at every scale: of odd sides, 2 x 2 blocks shift
+    reference = photograph(176, 176)  # even until the last scale: of odd sides, 2 x 2 blocks shift
     image = noisy(reference, 12)
     score = float(metric(image, reference))
     np.testing.assert_allclose(metric(reference, image), score, rtol=1e-5)
@@ -175,7 +175,7 @@ def test_whole_numbers_are_taken_as_they_are_also_inside_a_compiled_function(met
     found = metric(image, reference)
     assert found.shape == () and found.dtype == jnp.float32
     doubled = jax.jit(lambda x, y: 2 * metric(x, y))(image / 1.0, reference / 1.0)
-    np.testing.assert_allclose(doubled, 2 * found, rtol=1e-6)
+    np.testing.assert_allclose(doubled, 2 * np.asarray(found), rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])
@@ -188,7 +188,7 @@ def test_jit_changes_nothing(metric):
 
 @pytest.mark.parametrize("metric, side", [(ssim, 11), (ms_ssim, 176), (ms_ssim_metrix, 176)])
 def test_an_image_smaller_than_the_window_is_refused(metric, side):
-    assert np.isfinite(metric(*np.ones((2, side, side))))
+    assert np.isfinite(metric(*np.ones((2, side, side), np.uint8)))
     for shape in [(side - 1, side + 5), (side + 5, side - 1)]:
         with pytest.raises(ValueError, match=f"at least {side}"):
             metric(*np.ones((2, *shape)))
@@ -207,6 +207,6 @@ def test_colours_are_refused(metric):
 
 
 def test_ssim_has_a_gradient_also_where_the_images_are_flat():
-    flat = jnp.full((16, 16), 100.0)
-    gradient = jax.grad(ssim)(flat + 3, flat)
+    flat = np.full((16, 16), 100.0, np.float32)
+    gradient = jax.jit(jax.grad(ssim))(flat + 3, flat)
     assert np.all(np.isfinite(gradient)) and np.any(gradient != 0)

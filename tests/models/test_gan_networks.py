@@ -15,7 +15,7 @@ def normal(seed, *shape):
 
 def shapes(net, features):
     """Of the parameters of `net` on inputs `[1, features]`, without computing them."""
-    return jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, features)))["params"]
+    return jax.eval_shape(net.init, jax.random.key(0), np.zeros((1, features)))["params"]
 
 
 def scattered(params, seed=0):
@@ -51,7 +51,7 @@ def test_the_mnist_networks_have_the_released_sizes(net, features, count):
     ],
 )
 def test_the_weights_fill_their_range_and_the_biases_are_zero(net, features, bound):
-    params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, features)))["params"]
+    params = jax.jit(net.init)(jax.random.key(0), np.zeros((1, features)))["params"]
     leaves = {jax.tree_util.keystr(k): v for k, v in jax.tree_util.tree_leaves_with_path(params)}
     assert len(leaves) == 6
     for name, leaf in leaves.items():
@@ -71,7 +71,7 @@ def test_the_generator_is_rectifiers_then_a_sigmoid():
     for name in ("Dense_0", "Dense_1"):
         h = np.maximum(h @ p[name]["kernel"] + p[name]["bias"], 0)
     wanted = sigmoid(h @ p["output"]["kernel"] + p["output"]["bias"])
-    np.testing.assert_allclose(net.apply({"params": params}, z), wanted, rtol=1e-4)
+    np.testing.assert_allclose(jax.jit(net.apply)({"params": params}, z), wanted, rtol=1e-4)
 
 
 def test_the_discriminator_is_maxout_layers_then_a_logit():
@@ -83,7 +83,9 @@ def test_the_discriminator_is_maxout_layers_then_a_logit():
         dense = p[f"Maxout_{i}"]["Dense_0"]
         h = (h @ dense["kernel"] + dense["bias"]).reshape(4, pieces, n).max(axis=1)
     wanted = (h @ p["output"]["kernel"] + p["output"]["bias"])[:, 0]
-    found = net.apply({"params": params}, x)  # no dropout key: without `train` none is needed
+    found = jax.jit(net.apply)(
+        {"params": params}, x
+    )  # no dropout key: without `train` none is needed
     assert found.shape == (4,)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
@@ -93,13 +95,13 @@ def test_in_bfloat16_parameters_and_outputs_stay_float32():
         Generator(6, (8,), dtype=jnp.bfloat16),
         MaxoutDiscriminator((8,), dtype=jnp.bfloat16),
     ):
-        made = jax.eval_shape(net.init_with_output, jax.random.key(0), jnp.zeros((2, 6)))
+        made = jax.eval_shape(net.init_with_output, jax.random.key(0), np.zeros((2, 6)))
         assert {leaf.dtype for leaf in jax.tree.leaves(made)} == {jnp.dtype("float32")}
 
 
 def test_a_batch_of_square_images_is_refused():
     with pytest.raises(AssertionError):
-        jax.eval_shape(MaxoutDiscriminator().init, jax.random.key(0), jnp.zeros((2, 28, 28)))
+        jax.eval_shape(MaxoutDiscriminator().init, jax.random.key(0), np.zeros((2, 28, 28)))
 
 
 MEANS = np.array([0.0, 1e-3, 0.3, 0.5, 0.9, 1.0], np.float32)
@@ -119,18 +121,21 @@ def test_the_marginal_bias_is_the_logit_of_the_clipped_pixel_means():
 
 def test_an_untrained_generator_with_the_marginal_bias_draws_the_average_image():
     net = Generator(6, (32, 32))
-    params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 10)))["params"]
+    params = jax.jit(net.init)(jax.random.key(0), np.zeros((1, 10)))["params"]
     z = np.random.default_rng(1).uniform(-(3**0.5), 3**0.5, (200, 10)).astype(np.float32)
-    with_bias = net.apply({"params": with_marginal_bias(params, MEANS)}, z).mean(axis=0)
-    without = net.apply({"params": params}, z).mean(axis=0)
+    apply = jax.jit(net.apply)
+    with_bias, without = (
+        np.mean(apply({"params": p}, z), axis=0)
+        for p in (with_marginal_bias(params, MEANS), params)
+    )
     np.testing.assert_allclose(with_bias, MEANS, atol=0.01)
-    assert np.abs(np.asarray(without) - MEANS).max() > 0.4
+    assert np.abs(without - MEANS).max() > 0.4
 
 
 def test_pixel_means_of_another_size_are_refused():
-    params = {"output": {"bias": jnp.zeros(6)}}
+    params = {"output": {"bias": np.zeros(6)}}
     with pytest.raises(AssertionError):
-        with_marginal_bias(params, jnp.full(5, 0.5))
+        with_marginal_bias(params, np.full(5, 0.5))
 
 
 WIDE = MaxoutDiscriminator((300, 300), 2)
@@ -144,7 +149,7 @@ def layers(train):
     def run(key):
         _, seen = WIDE.apply(
             {"params": params},
-            jnp.ones((40, 300)),
+            np.ones((40, 300), np.float32),
             train=train,
             rngs={"dropout": key},
             capture_intermediates=lambda module, _: not isinstance(module, nn.Dense),

@@ -1,5 +1,6 @@
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,10 +9,13 @@ from lib.models.q_network import NETWORKS
 SHAPES = {"2013": (84, 84, 4), "2015": (84, 84, 4), "minatar": (10, 10, 4), "linear": (10, 5, 2)}
 
 
-def parameters(name, actions=4, seed=0):
-    net = NETWORKS[name](actions)
-    x = jnp.zeros((1, *SHAPES[name]))
-    return net, jax.jit(net.init)(jax.random.key(seed), x)["params"]
+@functools.cache
+def parameters(name):
+    """`(network, parameters)` of four actions."""
+    net = NETWORKS[name](4)
+    x = np.zeros((1, *SHAPES[name]), np.float32)
+    params = jax.jit(net.init)(jax.random.key(0), x)["params"]
+    return net, jax.tree.map(np.asarray, params)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,7 @@ def parameters(name, actions=4, seed=0):
 )
 def test_a_network_has_as_many_parameters_as_the_paper_says(name, wanted):
     net = NETWORKS[name](4)
-    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *SHAPES[name])))
+    shapes = jax.eval_shape(net.init, jax.random.key(0), np.zeros((1, *SHAPES[name])))
     assert sum(p.size for p in jax.tree.leaves(shapes)) == wanted
 
 
@@ -34,7 +38,12 @@ def test_a_network_has_as_many_parameters_as_the_paper_says(name, wanted):
 def test_features_are_what_the_last_layer_sees(name):
     net, params = parameters(name)
     x = np.random.default_rng(0).random((3, *SHAPES[name])).astype(np.float32)
-    q, features = (net.apply({"params": params}, x, features=f) for f in (False, True))
+
+    @jax.jit
+    def run(params, x):
+        return [net.apply({"params": params}, x, features=f) for f in (False, True)]
+
+    q, features = map(np.asarray, run(params, x))
     assert q.shape == (3, 4)
     assert features.shape == (3, net.hidden[-1] if net.hidden else x[0].size)
     assert features.min() >= 0
@@ -59,7 +68,7 @@ def test_weights_and_biases_begin_uniform_within_one_over_the_root_of_the_inputs
 def test_the_2015_network_is_the_one_in_torch():
     torch = pytest.importorskip("torch", reason="the network is held against PyTorch's")
     nn = torch.nn
-    _, params = parameters("2015")
+    net, params = parameters("2015")
     theirs = nn.Sequential(
         *(nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU()),
         *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
@@ -76,5 +85,5 @@ def test_the_2015_network_is_the_one_in_torch():
             layer.bias.copy_(torch.tensor(np.array(params[name]["bias"])))
         x = np.random.default_rng(0).random((2, 84, 84, 4)).astype(np.float32)
         wanted = theirs(torch.tensor(x.transpose(0, 3, 1, 2).copy())).numpy()
-    found = NETWORKS["2015"](4).apply({"params": params}, x)
+    found = jax.jit(net.apply)({"params": params}, x)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

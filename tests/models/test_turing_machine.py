@@ -28,17 +28,19 @@ each_net = pytest.mark.parametrize("name", NETS)
 def made(net, seed=0, steps=STEPS):
     """`(parameters, inputs, targets)`; no parameter is zero, as some are at the start."""
     rng = np.random.default_rng(seed)
-    inputs, targets = (
-        jnp.asarray(rng.integers(0, 2, (BATCH, steps, n)), jnp.float32) for n in (IN, 3)
-    )
+    inputs, targets = (rng.integers(0, 2, (BATCH, steps, n)).astype(np.float32) for n in (IN, 3))
     shapes = jax.eval_shape(net.init, jax.random.key(seed), inputs)["params"]
-    params = jax.tree.map(lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes)
+    params = jax.tree.map(lambda x: rng.normal(0, 0.5, x.shape).astype(x.dtype), shapes)
     return params, inputs, targets
 
 
 @partial(jax.jit, static_argnums=0)
-def answer(net, params, inputs):
+def answers(net, params, inputs):
     return net.apply({"params": params}, inputs)
+
+
+def answer(net, params, inputs):
+    return np.asarray(answers(net, params, inputs))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -55,8 +57,11 @@ def cost_and_gradient(net, params, inputs, targets):
     return jax.value_and_grad(cost)(params)
 
 
+bits = jax.jit(bits_per_sequence)
+
+
 def size(net, inputs):
-    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 2, inputs)))
+    shapes = jax.eval_shape(net.init, jax.random.key(0), np.zeros((1, 2, inputs)))
     return sum(x.size for x in jax.tree.leaves(shapes))
 
 
@@ -113,7 +118,7 @@ def test_an_answer_depends_on_what_was_shown_until_then_and_on_all_of_it(name):
 
     before = answer(net, params, inputs)
     for t in range(STEPS):
-        after = answer(net, params, inputs.at[:, t].set(1 - inputs[:, t]))
+        after = answer(net, params, np.where(np.arange(STEPS)[:, None] == t, 1 - inputs, inputs))
         changed = np.abs(after - before).max(axis=(0, 2))
         assert np.all(changed[:t] == 0) and np.all(changed[t:] > 0), t
 
@@ -123,23 +128,22 @@ def test_sequences_of_a_batch_know_nothing_of_one_another(name):
     net = NETS[name]
     params, inputs, _ = made(net)
     together = answer(net, params, inputs)
-    changed = answer(net, params, inputs.at[0].set(1 - inputs[0]))
+    changed = answer(net, params, np.concatenate([1 - inputs[:1], inputs[1:]]))
     np.testing.assert_array_equal(changed[1:], together[1:])
     assert np.abs(changed[0] - together[0]).max() > 1e-3
-    alone = [answer(net, params, inputs[i : i + 1])[0] for i in range(BATCH)]
-    np.testing.assert_allclose(together, np.stack(alone), rtol=1e-5, atol=1e-5)
+    for i in range(BATCH):  # alone, or among copies of itself
+        alone = answer(net, params, np.repeat(inputs[i : i + 1], BATCH, axis=0))
+        np.testing.assert_allclose(together[i], alone[0], rtol=1e-5, atol=1e-5)
 
 
 @each_net
 def test_padding_at_the_end_changes_no_cost(name):
     net, length = NETS[name], STEPS - 3
     params, inputs, targets = made(net)
-    scored = jnp.broadcast_to(jnp.arange(STEPS) < length, (BATCH, STEPS)).astype(jnp.float32)
+    scored = np.tile(np.arange(STEPS) < length, (BATCH, 1)).astype(np.float32)
     mask = scored[..., None]
-    padded = bits_per_sequence(answer(net, params, inputs * mask), targets * mask, scored)
-    short = bits_per_sequence(
-        answer(net, params, inputs[:, :length]), targets[:, :length], scored[:, :length]
-    )
+    padded = bits(answer(net, params, inputs * mask), targets * mask, scored)
+    short = bits(answer(net, params, inputs[:, :length]), targets[:, :length], scored[:, :length])
     np.testing.assert_allclose(padded, short, rtol=1e-5)
 
 
@@ -147,12 +151,12 @@ def test_a_task_padded_to_a_longer_task_costs_the_same():
     """The same sequence as one of at most 3 vectors and one of at most 5."""
     net = NETS["lstm"]
     params, *_ = made(net)
-    short = Copy(3, 3, 3).sample(jax.random.key(0))
-    long = [jnp.concatenate([x, jnp.zeros((4, *x.shape[1:]))]) for x in short]
-    found = []
-    for inputs, targets, scored in (short, long):
-        logits = answer(net, params, inputs[None])
-        found.append(bits_per_sequence(logits, targets[None], scored[None])[0])
+    short = [np.asarray(x)[None] for x in jax.jit(Copy(3, 3, 3).sample)(jax.random.key(0))]
+    long = [np.concatenate([x, np.zeros((1, 4, *x.shape[2:]), x.dtype)], axis=1) for x in short]
+    found = [
+        bits(answer(net, params, inputs), targets, scored)
+        for inputs, targets, scored in (short, long)
+    ]
     np.testing.assert_allclose(*found, rtol=1e-5)
 
 
@@ -164,21 +168,21 @@ def test_it_is_the_paper_step_by_step(name):
     """The controller sees the input and the last reads; the output its output and the new reads."""
     net = NETS[name]
     params, inputs, _ = made(net)
-    p = params
 
     def repeated(x):
         return jnp.tile(x, (BATCH, *(1,) * x.ndim))
 
-    now = Memory(
-        repeated(p["memory"]),
-        repeated(jax.nn.softmax(p["weightings"])),
-        repeated(p["reads"]),
-    )
     lstm = net.controller == "lstm"
-    states = [[repeated(p[f"{s}_{i}"]) for s in ("cell", "hidden")] for i in range(2) if lstm]
-    logits, weightings = [], []
-    for t in range(STEPS):
-        seen = jnp.concatenate([inputs[:, t], now.reads.reshape(BATCH, -1)], axis=1)
+
+    @jax.jit
+    def start(p):
+        memory = repeated(p["memory"]), repeated(jax.nn.softmax(p["weightings"]))
+        states = [[repeated(p[f"{s}_{i}"]) for s in ("cell", "hidden")] for i in range(2) if lstm]
+        return Memory(*memory, repeated(p["reads"])), states
+
+    @jax.jit
+    def step(p, now, states, x):
+        seen, states = jnp.concatenate([x, now.reads.reshape(BATCH, -1)], axis=1), list(states)
         for i in range(2):
             kernel = p[f"layer_{i}"]
             bias = p["input"]["bias"] if i == 0 else p["bias_1"]
@@ -186,15 +190,19 @@ def test_it_is_the_paper_step_by_step(name):
                 kernel = jnp.concatenate([p["input"]["kernel"], kernel])
             if lstm:
                 seen = jnp.concatenate([seen, states[i][1]], axis=1)
-                states[i] = lstm_cell(seen @ kernel + bias[None], states[i][0])
+                states[i] = list(lstm_cell(seen @ kernel + bias[None], states[i][0]))
                 seen = states[i][1]
             else:
                 seen = jnp.maximum(seen @ kernel + bias[None], 0)
-        now, _ = jax.jit(access, static_argnames="writes")(
-            now, seen @ p["heads"] + p["heads_bias"][None], writes=net.heads
-        )
+        now, _ = access(now, seen @ p["heads"] + p["heads_bias"][None], writes=net.heads)
         last = jnp.concatenate([seen, now.reads.reshape(BATCH, -1)], axis=1)
-        logits.append(last @ p["output"]["kernel"] + p["output"]["bias"][None])
+        return now, states, last @ p["output"]["kernel"] + p["output"]["bias"][None]
+
+    now, states = start(params)
+    logits, weightings = [], []
+    for t in range(STEPS):
+        now, states, answered = step(params, now, states, inputs[:, t])
+        logits.append(answered)
         weightings.append(now.weightings)
     found, steps = traced(net, params, inputs)
     np.testing.assert_allclose(found, np.stack(logits, axis=1), rtol=1e-4, atol=1e-5)
@@ -211,7 +219,8 @@ def test_a_layer_of_the_baseline_sees_the_input_and_the_layer_below():
     assert kernels == [IN, IN + 5, IN + 5]
     assert params["output"]["kernel"].shape[0] == 15
     for i in range(3):
-        one = jnp.zeros_like(params["output"]["kernel"]).at[5 * i : 5 * i + 5].set(1)
+        one = np.zeros_like(params["output"]["kernel"])
+        one[5 * i : 5 * i + 5] = 1
         only = {**params, "output": {**params["output"], "kernel": one}}
         assert np.std(answer(net, only, inputs)) > 1e-3
 
@@ -220,7 +229,7 @@ def test_a_layer_of_the_baseline_sees_the_input_and_the_layer_below():
 def test_a_trace_changes_no_answer(name):
     net = NETS[name]
     params, inputs, _ = made(net)
-    logits, steps = traced(net, params, inputs)
+    logits, steps = jax.tree.map(np.asarray, traced(net, params, inputs))
     np.testing.assert_allclose(logits, answer(net, params, inputs), rtol=1e-5, atol=1e-6)
     if name == "baseline":
         assert steps == {}
@@ -243,8 +252,9 @@ def test_a_trace_changes_no_answer(name):
 def test_every_parameter_gets_a_gradient(name):
     """Every unit's input and every row of the memory, too."""
     net = NETS[name]
-    params, inputs, targets = made(net)
-    _, found = cost_and_gradient(net, params, inputs, targets)
+    with jax.enable_x64(True):  # as the finite differences: one program serves both
+        _, found = cost_and_gradient(net, *jax.tree.map(np.float64, made(net)))
+    found = jax.tree.map(np.asarray, found)
     for path, g in jax.tree_util.tree_leaves_with_path(found):
         assert np.isfinite(g).all() and np.abs(g).max() > 1e-7, jax.tree_util.keystr(path)
     if name != "baseline":
@@ -264,7 +274,7 @@ def test_its_gradient_is_the_finite_difference(name):
             way = jax.tree.map(lambda x: rng.normal(size=x.shape), params)
             moved = (jax.tree.map(lambda x, w, s=s: x + s * h * w, params, way) for s in (1, -1))
             ahead, behind = (cost_and_gradient(net, p, inputs, targets)[0] for p in moved)
-            along = sum(jax.tree.leaves(jax.tree.map(lambda g, w: (g * w).sum(), found, way)))
+            along = sum(jax.tree.leaves(jax.tree.map(lambda g, w: np.vdot(g, w), found, way)))
             np.testing.assert_allclose(along, (ahead - behind) / (2 * h), rtol=1e-5)
 
 
@@ -288,7 +298,7 @@ def test_the_memory_starts_as_said():
     plain, *_ = made(constant)
     assert params.keys() - plain.keys() == {"memory"}
     shared = {k: v for k, v in params.items() if k != "memory"}
-    as_constant = {**shared, "memory": jnp.full((4, 6), 1e-6)}
+    as_constant = {**shared, "memory": np.full((4, 6), 1e-6, np.float32)}
     np.testing.assert_allclose(
         answer(constant, shared, inputs), answer(learned, as_constant, inputs), rtol=1e-5, atol=1e-6
     )
@@ -297,7 +307,7 @@ def test_the_memory_starts_as_said():
 def test_seeds_differ_and_what_is_learned_from_the_start_differs_from_place_to_place():
     net = NETS["lstm"]
     init = jax.jit(lambda key: net.init(key, jnp.zeros((1, 1, IN)))["params"])
-    one, again, other = (init(jax.random.key(seed)) for seed in (0, 0, 1))
+    one, again, other = (jax.tree.map(np.asarray, init(jax.random.key(s))) for s in (0, 0, 1))
     jax.tree.map(np.testing.assert_array_equal, one, again)
     for path, value in jax.tree_util.tree_leaves_with_path(one):
         if path[-1].key != "bias":

@@ -1,5 +1,7 @@
 """Gatys's normalisation: mean activations of one, the same output."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ def case(request):
 
     params = jax.tree.map(draw, shapes)
 
+    @functools.partial(jax.jit, static_argnums=2)
     def apply(params, image, taps):
         return {k: v[0] for k, v in net.apply({"params": params}, image[None], taps).items()}
 

@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -60,21 +62,19 @@ def close(found, wanted, tolerance=1e-5):
     )
 
 
-def gradients(function, x, kernel):
-    """Of a scalar whose cotangent differs at every output."""
+def with_gradients(function):
+    """`(outputs, both gradients)`, the gradients of a scalar whose cotangent differs at every output."""
 
-    def scalar(x, kernel):
-        y = function(x, kernel)
-        return (y * jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)).sum()
+    def run(x, kernel):
+        y, backward = jax.vjp(function, x, kernel)
+        return y, backward(jnp.asarray(np.cos(np.arange(y.size)).reshape(y.shape), y.dtype))
 
-    return jax.jit(jax.grad(scalar, (0, 1)))(x, kernel)
+    return run
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("padding", ["VALID", "SAME", "uneven", "wide", "cropping"])
-def test_outputs_and_both_gradients_are_those_of_lax(shape, padding):
-    x, kernel = inputs(*shape)
-    padding = PADS.get(padding, padding)
+@functools.cache
+def by_both(shape, padding):
+    """`(ours, lax's)`, outputs and gradients, in one program."""
 
     def ours(x, kernel):
         return conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=NHWC)
@@ -82,59 +82,69 @@ def test_outputs_and_both_gradients_are_those_of_lax(shape, padding):
     def theirs(x, kernel):
         return by_lax(x, kernel, padding)
 
-    found, wanted = jax.jit(ours)(x, kernel), theirs(x, kernel)
-    assert found.shape == wanted.shape and found.dtype == wanted.dtype
+    return jax.jit(lambda *a: (with_gradients(ours)(*a), with_gradients(theirs)(*a)))(
+        *inputs(*shape)
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("padding", ["VALID", "SAME", "uneven", "wide", "cropping"])
+def test_outputs_and_both_gradients_are_those_of_lax(shape, padding):
+    found, wanted = by_both(shape, PADS.get(padding, padding))
+    assert found[0].shape == wanted[0].shape and found[0].dtype == wanted[0].dtype
     close(found, wanted)
-    close(gradients(ours, x, kernel), gradients(theirs, x, kernel))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("pads", ["VALID", "uneven", "wide"])
 def test_outputs_are_those_of_a_loop(shape, pads):
-    x, kernel = inputs(*shape)
-    close(jax.jit(conv, static_argnums=2)(x, kernel, PADS[pads]), by_loops(x, kernel, PADS[pads]))
+    (found, _), _ = by_both(shape, PADS[pads])
+    close(found, by_loops(*inputs(*shape), PADS[pads]))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gradients_inside_a_scan_and_without_jit_are_the_same(shape):
+def test_gradients_inside_a_scan_are_the_same(shape):
     x, kernel = inputs(*shape)
+    both = with_gradients(lambda x, k: conv(x, k, ((1, 1), (1, 0))))
 
-    def both(kernel):
-        return gradients(lambda x, k: conv(x, k, ((1, 1), (1, 0))), x, kernel)
+    @jax.jit
+    def run(kernel):
+        return both(x, kernel), lax.scan(lambda k, _: (k, both(x, k)), kernel, None, length=2)[1]
 
-    def body(kernel, _):
-        return kernel, both(kernel)
-
-    _, scanned = jax.jit(lambda k: lax.scan(body, k, None, length=2))(kernel)
-    with jax.disable_jit():
-        plain = both(kernel)
+    plain, scanned = run(kernel)
     for i in range(2):
-        close(jax.tree.map(lambda a: a[i], scanned), plain)
+        close(jax.tree.map(lambda a: np.asarray(a)[i], scanned), plain)
+
+
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[2], SHAPES[6]])  # one for each way it is done
+def test_without_jit_gradients_are_the_same(shape):
+    both = with_gradients(lambda x, k: conv(x, k, PADS["uneven"]))
+    with jax.disable_jit():
+        plain = both(*inputs(*shape))
+    close(by_both(shape, PADS["uneven"])[0], plain)
 
 
 def test_vmap_over_images_is_a_loop_over_them():
     x, kernel = arrays((3, 2, 6, 5, 4), (3, 3, 4, 1))
 
     def ours(x):
-        return gradients(lambda x, k: conv(x, k, ((1, 1), (1, 1))), x, kernel)
+        return with_gradients(lambda x, k: conv(x, k, ((1, 1), (1, 1))))(x, kernel)
 
-    found = jax.vmap(ours)(x)
-    close(found, jax.tree.map(lambda *each: jnp.stack(each), *[ours(one) for one in x]))
+    close(*jax.jit(lambda x: (jax.vmap(ours)(x), lax.map(ours, x)))(x))
 
 
 @pytest.mark.parametrize("shape", SHAPES[:3])
 def test_a_gradient_of_a_gradient_is_that_of_lax(shape):
-    x, kernel = inputs(*shape)
-
     def twice(function):
         def norm(x, kernel):
-            to_x, to_kernel = gradients(lambda x, k: jnp.tanh(function(x, k)), x, kernel)
+            _, (to_x, to_kernel) = with_gradients(lambda x, k: jnp.tanh(function(x, k)))(x, kernel)
             return (to_x**2).sum() + (to_kernel**2).sum()
 
-        return jax.jit(jax.grad(norm, (0, 1)))(x, kernel)
+        return jax.grad(norm, (0, 1))
 
     pads = ((1, 1), (0, 1))
-    close(twice(lambda x, k: conv(x, k, pads)), twice(lambda x, k: by_lax(x, k, pads)), 1e-4)
+    ours, theirs = (twice(lambda x, k, f=f: f(x, k, pads)) for f in (conv, by_lax))
+    close(*jax.jit(lambda *a: (ours(*a), theirs(*a)))(*inputs(*shape)), 1e-4)
 
 
 def test_forward_mode_is_refused():
@@ -179,6 +189,11 @@ def test_an_accelerator_gets_the_plain_operator(monkeypatch):
     assert "custom_vjp" not in jaxpr()
 
 
+def made_and_applied(x, *nets):
+    """`(parameters, outputs)` of each, all from one key, in one program."""
+    return jax.jit(lambda x: [net.init_with_output(jax.random.key(0), x)[::-1] for net in nets])(x)
+
+
 @pytest.mark.parametrize("window", [(3, 3), (4, 1), (9, 5)])
 @pytest.mark.parametrize("padding", ["VALID", "SAME"])
 @pytest.mark.parametrize("bias", [True, False])
@@ -186,45 +201,61 @@ def test_the_layer_has_flaxs_parameters_and_outputs(window, padding, bias):
     (x,) = arrays((2, 10, 11, 3))
     options = {"padding": padding, "use_bias": bias, "bias_init": nn.initializers.normal()}
     ours, theirs = Conv(5, window, **options), nn.Conv(5, window, **options)
-    params = theirs.init(jax.random.key(0), x)
-    jax.tree.map(np.testing.assert_array_equal, ours.init(jax.random.key(0), x), params)
-    close(ours.apply(params, x), theirs.apply(params, x))
     with_ours = nn.Conv(5, window, **options, conv_general_dilated=conv_general_dilated)
-    close(with_ours.apply(params, x), theirs.apply(params, x))
+    (params, y), (other, z), (_, by_ours) = made_and_applied(x, theirs, ours, with_ours)
+    jax.tree.map(np.testing.assert_array_equal, other, params)
+    close(z, y)
+    close(by_ours, y)
 
 
 @pytest.mark.parametrize("window", [(3, 3), (4, 5)])
 def test_edge_padding_repeats_the_border(window):
     (x,) = arrays((2, 6, 7, 3))
     layer = Conv(5, window, padding="EDGE")
-    params = layer.init(jax.random.key(0), x)
-    around = [((k - 1) // 2, k // 2) for k in window]
-    kernel = params["params"]["kernel"]
+    around = [(0, 0), *(((k - 1) // 2, k // 2) for k in window), (0, 0)]
 
-    def by_numpy(x):
-        return by_lax(jnp.pad(x, ((0, 0), *around, (0, 0)), mode="edge"), kernel, "VALID")
+    @jax.jit
+    def run(x):
+        params = layer.init(jax.random.key(0), x)
+        kernel = params["params"]["kernel"]
 
-    found = layer.apply(params, x)
+        def ours(x):
+            y = layer.apply(params, x)
+            return jnp.sin(y).sum(), y
+
+        def theirs(x):
+            return jnp.sin(by_lax(jnp.pad(x, around, mode="edge"), kernel, "VALID")).sum()
+
+        to_x, found = jax.grad(ours, has_aux=True)(x)
+        return kernel, found, to_x, jax.grad(theirs)(x)
+
+    kernel, found, to_x, wanted = run(x)
     assert found.shape == (2, 6, 7, 5)
-    padded = np.pad(np.asarray(x), ((0, 0), *around, (0, 0)), mode="edge")
-    close(found, by_loops(padded, kernel, PADS["VALID"]))
-    close(
-        jax.grad(lambda x: jnp.sin(layer.apply(params, x)).sum())(x),
-        jax.grad(lambda x: jnp.sin(by_numpy(x)).sum())(x),
-    )
+    close(found, by_loops(np.pad(x, around, mode="edge"), kernel, PADS["VALID"]))
+    close(to_x, wanted)
 
 
 @pytest.mark.parametrize("features", [1, 5])
 def test_in_bfloat16_the_parameters_stay_float32(features):
     (x,) = arrays((2, 6, 7, 8))
     layer = Conv(features, (3, 3), dtype=jnp.bfloat16)
-    params = layer.init(jax.random.key(0), x)
-    assert {p.dtype for p in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    found = layer.apply(params, x)
+
+    @jax.jit
+    def run(x):
+        params = layer.init(jax.random.key(0), x)
+
+        def total(params):
+            y = layer.apply(params, x)
+            return y.astype(jnp.float32).sum(), y
+
+        gradient, found = jax.grad(total, has_aux=True)(params)
+        return params, gradient, found, by_lax(x, params["params"]["kernel"], "SAME")
+
+    params, gradient, found, wanted = run(x)
+    for tree in (params, gradient):
+        assert {leaf.dtype for leaf in jax.tree.leaves(tree)} == {jnp.dtype("float32")}
     assert found.dtype == jnp.bfloat16
-    close(found.astype(jnp.float32), by_lax(x, params["params"]["kernel"], "SAME"), 0.02)
-    gradient = jax.grad(lambda p: layer.apply(p, x).astype(jnp.float32).sum())(params)
-    assert {g.dtype for g in jax.tree.leaves(gradient)} == {jnp.dtype("float32")}
+    close(np.asarray(found, np.float32), wanted, 0.02)
 
 
 def test_an_unknown_padding_and_a_wrong_rank_are_refused():
@@ -254,8 +285,6 @@ def test_an_unknown_padding_and_a_wrong_rank_are_refused():
     ],
 )
 def test_a_stride_gives_laxs_outputs_and_both_gradients(shape, stride):
-    x, kernel = inputs(*shape)
-
     def ours(x, kernel):
         return conv_strided(x, kernel, stride)
 
@@ -264,10 +293,11 @@ def test_a_stride_gives_laxs_outputs_and_both_gradients(shape, stride):
             x, kernel, (stride, stride), "VALID", dimension_numbers=NHWC
         )
 
-    found, wanted = jax.jit(ours)(x, kernel), theirs(x, kernel)
-    assert found.shape == wanted.shape and found.dtype == wanted.dtype
+    found, wanted = jax.jit(lambda *a: (with_gradients(ours)(*a), with_gradients(theirs)(*a)))(
+        *inputs(*shape)
+    )
+    assert found[0].shape == wanted[0].shape and found[0].dtype == wanted[0].dtype
     close(found, wanted)
-    close(jax.jit(lambda *a: gradients(ours, *a))(x, kernel), gradients(theirs, x, kernel))
 
 
 @pytest.mark.parametrize("window, stride", [((4, 4), 2), ((3, 3), 2), ((8, 8), 4)])
@@ -276,9 +306,9 @@ def test_the_layer_with_a_stride_has_flaxs_parameters_and_outputs(window, stride
     options = {"padding": "VALID", "bias_init": nn.initializers.normal()}
     ours = Conv(5, window, stride=stride, **options)
     theirs = nn.Conv(5, window, strides=(stride, stride), **options)
-    params = theirs.init(jax.random.key(0), x)
-    jax.tree.map(np.testing.assert_array_equal, ours.init(jax.random.key(0), x), params)
-    close(ours.apply(params, x), theirs.apply(params, x))
+    (params, y), (other, z) = made_and_applied(x, theirs, ours)
+    jax.tree.map(np.testing.assert_array_equal, other, params)
+    close(z, y)
 
 
 @pytest.mark.parametrize("stride, dilation", [(2, 1), (1, 2), (1, 3)])
@@ -288,13 +318,21 @@ def test_same_with_a_stride_or_a_dilation_has_as_many_zeros_on_either_side(strid
     theirs = nn.Conv(
         5, (3, 3), stride, padding=[(dilation, dilation)] * 2, kernel_dilation=dilation
     )
-    params = layer.init(jax.random.key(0), x)
 
-    def slopes(net):
-        return jax.grad(lambda p: jnp.sin(net.apply(p, x)).sum())(params)
+    def applied(net, params):
+        def total(params):
+            y = net.apply(params, x)
+            return jnp.sin(y).sum(), y
 
-    close(layer.apply(params, x), theirs.apply(params, x))
-    jax.tree.map(close, jax.jit(slopes, static_argnums=0)(layer), slopes(theirs))
+        return jax.grad(total, has_aux=True)(params)
+
+    @jax.jit
+    def run(key):
+        params = layer.init(key, x)
+        return applied(layer, params), applied(theirs, params)
+
+    found, wanted = run(jax.random.key(0))
+    jax.tree.map(close, found, wanted)
 
 
 def test_a_stride_of_dilated_taps_and_taps_that_do_not_fit_are_refused():

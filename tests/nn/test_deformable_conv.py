@@ -17,29 +17,43 @@ X = RNG.standard_normal((2, 7, 6, 4)).astype(np.float32)
 )
 def test_at_the_start_it_is_the_plain_convolution(options):
     layer = DeformableConv(5, (3, 3), **options)
-    params = layer.init(jax.random.key(0), X)["params"]
     stride, dilation = options.get("stride", 1), options.get("dilation", 1)
     plain = nn.Conv(5, (3, 3), stride, padding=[(dilation, dilation)] * 2, kernel_dilation=dilation)
-    own = {name: params[name] for name in ("kernel", "bias")}
-    ours = layer.apply({"params": params}, X)
-    np.testing.assert_allclose(ours, plain.apply({"params": own}, X), atol=1e-5)
+
+    @jax.jit
+    def run(key):
+        ours, made = layer.init_with_output(key, X)
+        own = {name: made["params"][name] for name in ("kernel", "bias")}
+        return made["params"], ours, plain.apply({"params": own}, X)
+
+    params, ours, wanted = run(jax.random.key(0))
+    np.testing.assert_allclose(ours, wanted, atol=1e-5)
     assert not any(np.any(x) for x in jax.tree.leaves(params["offset"]))
 
 
 def test_every_parameter_learns_from_the_first_step_on():
     layer = DeformableConv(5, (3, 3), modulated=True)
-    params = layer.init(jax.random.key(0), X)["params"]
-    slopes = jax.grad(lambda p: jnp.sin(layer.apply({"params": p}, X)).sum())(params)
+
+    @jax.jit
+    def run(key):
+        return jax.grad(lambda p: jnp.sin(layer.apply(p, X)).sum())(layer.init(key, X))
+
+    slopes = run(jax.random.key(0))
     assert all(np.any(slope) for slope in jax.tree.leaves(slopes))
 
 
 def test_its_branch_moves_the_taps():
     """A bias of one pixel down is the image moved one pixel up."""
     layer = DeformableConv(5, (3, 3))
-    params = layer.init(jax.random.key(0), X)["params"]
-    before = layer.apply({"params": params}, X)
-    params["offset"]["bias"] = jnp.tile(jnp.array([1.0, 0.0]), 9)
-    after = layer.apply({"params": params}, X)
+
+    @jax.jit
+    def run(key):
+        before, made = layer.init_with_output(key, X)
+        params = made["params"]
+        moved = params["offset"] | {"bias": jnp.tile(jnp.array([1.0, 0.0]), 9)}
+        return before, layer.apply({"params": params | {"offset": moved}}, X)
+
+    before, after = map(np.asarray, run(jax.random.key(0)))
     np.testing.assert_allclose(after[:, :-2], before[:, 1:-1], atol=1e-5)
 
 

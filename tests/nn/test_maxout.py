@@ -14,8 +14,9 @@ def inputs(*shape):
 
 def initial(d):
     """Parameters with biases that matter."""
-    params = jax.jit(LAYER.init)(jax.random.key(0), jnp.zeros((1, d)))["params"]["Dense_0"]
-    return {"Dense_0": {**params, "bias": jnp.asarray(inputs(UNITS * PIECES))}}
+    params = jax.jit(LAYER.init)(jax.random.key(0), np.zeros((1, d)))["params"]["Dense_0"]
+    kernel = np.asarray(params["kernel"])
+    return {"Dense_0": {**params, "kernel": kernel, "bias": inputs(UNITS * PIECES)}}
 
 
 def by_loops(params, x):
@@ -31,7 +32,7 @@ def by_loops(params, x):
 
 def test_each_unit_is_the_largest_of_its_pieces():
     params, x = initial(5), inputs(2, 3, 5)
-    found = LAYER.apply({"params": params}, x)
+    found = jax.jit(LAYER.apply)({"params": params}, x)
     assert found.shape == (2, 3, UNITS)
     np.testing.assert_allclose(found, by_loops(params, x), rtol=1e-5, atol=1e-6)
 
@@ -43,9 +44,10 @@ def test_the_parameters_are_those_of_one_dense_layer():
 
 def test_only_the_winning_piece_gets_a_gradient():
     params, x = initial(5), inputs(1, 5)
-    gradient = jax.grad(lambda p: LAYER.apply({"params": p}, x).sum())(params)["Dense_0"]["bias"]
+    slopes = jax.jit(jax.grad(lambda p: LAYER.apply({"params": p}, x).sum()))(params)
+    gradient = slopes["Dense_0"]["bias"]
     affine = x[0] @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
-    winners = np.asarray(affine).reshape(PIECES, UNITS).argmax(axis=0)
+    winners = affine.reshape(PIECES, UNITS).argmax(axis=0)
     wanted = (np.arange(PIECES)[:, None] == winners[None]).astype(np.float32)
     np.testing.assert_array_equal(np.asarray(gradient).reshape(PIECES, UNITS), wanted)
 

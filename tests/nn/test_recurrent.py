@@ -37,7 +37,7 @@ def arguments(seed, dtype=np.float32, steps=STEPS):
     rng = np.random.default_rng(seed)
 
     def normal(*shape):
-        return jnp.asarray(rng.normal(0, 0.4, shape), dtype)
+        return rng.normal(0, 0.4, shape).astype(dtype)
 
     kernels = {"recurrent": normal(IN + HIDDEN, HIDDEN), "twice": normal(HIDDEN, HIDDEN)}
     weights = {"bias": normal(1, HIDDEN), "keep": normal(1, HIDDEN)}
@@ -48,16 +48,16 @@ def arguments(seed, dtype=np.float32, steps=STEPS):
 
 def cost(scan, *args):
     """Of all outputs, each with weights of its own, so that no gradient is like another's."""
-    (state, mean), ys = scan(step, *args)
-    leaves = [state, mean, ys["inside"], ys["mean"]]
-    return sum((jnp.sin(jnp.arange(x.size) + i) * x.ravel()).sum() for i, x in enumerate(leaves))
+    leaves = jax.tree.leaves(scan(step, *args))
+    weights = [np.sin(np.arange(x.size) + i, dtype=x.dtype) for i, x in enumerate(leaves)]
+    return sum((w.reshape(x.shape) * x).sum() for w, x in zip(weights, leaves, strict=True))
 
 
 def gradients(scan):
     return jax.grad(lambda *args: cost(scan, *args), argnums=(0, 1, 2, 3))
 
 
-PLAIN, OURS = jax.jit(gradients(plain)), jax.jit(gradients(scan_dense))
+PLAIN, OURS = gradients(plain), gradients(scan_dense)
 
 
 def assert_close(one, two, **tolerance):
@@ -73,9 +73,13 @@ def assert_close(one, two, **tolerance):
 @pytest.mark.parametrize("seed, steps", [(0, 1), (1, STEPS)])
 def test_it_is_a_scan_in_values_and_in_every_gradient(seed, steps):
     args = arguments(seed, steps=steps)
-    values = (jax.jit(partial(scan, step))(*args) for scan in (scan_dense, plain))
+
+    @jax.jit
+    def run(*args):
+        return [scan(step, *args) for scan in (scan_dense, plain)], OURS(*args), PLAIN(*args)
+
+    values, found, wanted = run(*args)
     assert_close(*values, rtol=1e-5, atol=1e-6)
-    found, wanted = OURS(*args), PLAIN(*args)
     for name, one, two in zip(NAMES, found, wanted, strict=True):
         assert all(np.abs(x).max() > 0 for x in jax.tree.leaves(one)), name
         assert_close(one, two, rtol=1e-4, atol=1e-5)
@@ -84,8 +88,8 @@ def test_it_is_a_scan_in_values_and_in_every_gradient(seed, steps):
 def test_its_gradients_are_the_finite_differences():
     with jax.enable_x64(True):
         args = arguments(3, np.float64)
-        found = OURS(*args)
-        assert_close(found, PLAIN(*args), rtol=1e-11, atol=1e-11)
+        found, wanted = jax.jit(lambda *a: (OURS(*a), PLAIN(*a)))(*args)
+        assert_close(found, wanted, rtol=1e-11, atol=1e-11)
         value = jax.jit(lambda *a: cost(scan_dense, *a))
         for seed in range(5):
             rng, h = np.random.default_rng(seed), 1e-6
@@ -94,7 +98,7 @@ def test_its_gradients_are_the_finite_differences():
                 value(*jax.tree.map(lambda x, w, s=s: x + s * h * w, args, way)) for s in (1, -1)
             )
             along = sum(
-                (g * w).sum()
+                (np.asarray(g) * w).sum()
                 for g, w in zip(jax.tree.leaves(found), jax.tree.leaves(way), strict=True)
             )
             np.testing.assert_allclose(along, (ahead - behind) / (2 * h), rtol=1e-6)
@@ -102,31 +106,37 @@ def test_its_gradients_are_the_finite_differences():
 
 def test_jit_and_vmap_change_nothing():
     cases = [arguments(seed) for seed in range(3)]
-    one_by_one = [OURS(*case) for case in cases]
-    assert_close(one_by_one[0], gradients(scan_dense)(*cases[0]), rtol=1e-4, atol=1e-5)
-    stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *cases)
-    together = jax.jit(jax.vmap(gradients(scan_dense)))(*stacked)
-    for i, alone in enumerate(one_by_one):
-        assert_close(jax.tree.map(lambda x, i=i: x[i], together), alone, rtol=1e-4, atol=1e-5)
+    stacked = jax.tree.map(lambda *xs: np.stack(xs), *cases)
+    together, one_by_one = jax.jit(
+        lambda each: (jax.vmap(OURS)(*each), jax.lax.map(lambda args: OURS(*args), each))
+    )(stacked)
+    assert_close(together, one_by_one, rtol=1e-4, atol=1e-5)
+    first = jax.tree.map(lambda x: np.asarray(x)[0], one_by_one)
+    assert_close(first, OURS(*cases[0]), rtol=1e-4, atol=1e-5)
 
 
 def test_vmap_over_what_is_shown_alone():
     """The kernels are shared: their gradient is the sum over the cases."""
     kernels, weights, carry, _ = arguments(0)
     xs = [arguments(seed)[3] for seed in range(3)]
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *xs)
+    stacked = jax.tree.map(lambda *x: np.stack(x), *xs)
 
     def total(kernels):
         return jax.vmap(lambda x: cost(scan_dense, kernels, weights, carry, x))(stacked).sum()
 
-    wanted = [PLAIN(kernels, weights, carry, x)[0] for x in xs]
-    wanted = jax.tree.map(lambda *x: sum(x), *wanted)
-    assert_close(jax.jit(jax.grad(total))(kernels), wanted, rtol=1e-4, atol=1e-5)
+    found, each = jax.jit(
+        lambda k: (
+            jax.grad(total)(k),
+            jax.lax.map(lambda x: PLAIN(k, weights, carry, x)[0], stacked),
+        )
+    )(kernels)
+    wanted = jax.tree.map(lambda x: np.asarray(x).sum(axis=0), each)
+    assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_steps_may_be_numbered_by_integers():
     kernels, weights, carry, xs = arguments(4)
-    numbered = {**xs, "t": jnp.arange(STEPS)}
+    numbered = {**xs, "t": np.arange(STEPS)}
 
     def alternating(dense, weights, carry, x):
         (state, mean), y = step(dense, weights, carry, x)
@@ -136,9 +146,10 @@ def test_steps_may_be_numbered_by_integers():
         def value(kernels):
             return scan(alternating, kernels, weights, carry, numbered)[0][0].sum()
 
-        return jax.jit(jax.grad(value))(kernels)
+        return jax.grad(value)
 
-    assert_close(of(scan_dense), of(plain), rtol=1e-4, atol=1e-5)
+    found, wanted = jax.jit(lambda k: (of(scan_dense)(k), of(plain)(k)))(kernels)
+    assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 # --- The LSTM --------------------------------------------------------------------------------
@@ -147,16 +158,17 @@ def test_steps_may_be_numbered_by_integers():
 def lstm(units=HIDDEN, seed=0):
     """`(layer, parameters, inputs [B, T, d])`, with biases and a start that are not near zero."""
     layer, rng = LSTM(units), np.random.default_rng(seed)
-    inputs = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
+    inputs = rng.normal(size=(BATCH, STEPS, IN)).astype(np.float32)
     shapes = jax.eval_shape(layer.init, jax.random.key(seed), inputs)["params"]
-    params = jax.tree.map(lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes)
+    params = jax.tree.map(lambda x: rng.normal(0, 0.5, x.shape).astype(x.dtype), shapes)
     return layer, params, inputs
 
 
 def test_a_cells_step_is_the_equations_one_unit_at_a_time():
     rng = np.random.default_rng(0)
     sums, cell = rng.normal(0, 2, (BATCH, 4 * HIDDEN)), rng.normal(0, 2, (BATCH, HIDDEN))
-    new_cell, hidden = lstm_cell(jnp.asarray(sums, jnp.float32), jnp.asarray(cell, jnp.float32))
+    new_cell, hidden = jax.jit(lstm_cell)(sums, cell)
+    new_cell, hidden = np.asarray(new_cell), np.asarray(hidden)
     for b in range(BATCH):
         for u in range(HIDDEN):
             i, f, o = (1 / (1 + np.exp(-sums[b, gate * HIDDEN + u])) for gate in range(3))
@@ -168,7 +180,7 @@ def test_a_cells_step_is_the_equations_one_unit_at_a_time():
 def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
     torch = pytest.importorskip("torch")
     layer, params, inputs = lstm()
-    weight = jnp.asarray(np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)), jnp.float32)
+    weight = np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)).astype(np.float32)
 
     def value(params, inputs):
         hidden = layer.apply({"params": params}, inputs)
@@ -195,7 +207,7 @@ def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
     }
     state = tuple(s.expand(1, BATCH, HIDDEN).contiguous() for s in start.values())
     out, _ = peer(x, state)
-    (out * torch.tensor(np.array(weight))).sum().backward()
+    (out * torch.tensor(weight)).sum().backward()
 
     close = {"rtol": 1e-4, "atol": 1e-5}
     np.testing.assert_allclose(hidden, out.detach(), **close)
@@ -209,18 +221,22 @@ def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
 
 def test_the_layer_is_a_loop_of_cells():
     layer, params, inputs = lstm()
-    cell, hidden = (jnp.tile(params[name], (BATCH, 1)) for name in ("cell", "hidden"))
-    wanted = []
-    for t in range(STEPS):
-        sums = inputs[:, t] @ params["input"]["kernel"] + hidden @ params["recurrent"]
-        cell, hidden = lstm_cell(sums + params["input"]["bias"][None], cell)
-        wanted.append(hidden)
-    found = layer.apply({"params": params}, inputs)
-    np.testing.assert_allclose(found, np.stack(wanted, axis=1), rtol=1e-5, atol=1e-6)
+
+    @jax.jit
+    def run(params, inputs):
+        cell, hidden = (jnp.tile(params[name], (BATCH, 1)) for name in ("cell", "hidden"))
+        wanted = []
+        for t in range(STEPS):
+            sums = inputs[:, t] @ params["input"]["kernel"] + hidden @ params["recurrent"]
+            cell, hidden = lstm_cell(sums + params["input"]["bias"][None], cell)
+            wanted.append(hidden)
+        return layer.apply({"params": params}, inputs), jnp.stack(wanted, axis=1)
+
+    np.testing.assert_allclose(*run(params, inputs), rtol=1e-5, atol=1e-6)
 
 
 def test_its_start_is_small_and_differs_from_unit_to_unit():
-    params = LSTM(200).init(jax.random.key(0), jnp.zeros((1, 1, 1)))["params"]
+    params = jax.jit(LSTM(200).init)(jax.random.key(0), np.zeros((1, 1, 1)))["params"]
     for name in ("cell", "hidden"):
         assert 0.03 < np.std(params[name]) < 0.07
 
@@ -229,10 +245,10 @@ def test_a_kernel_may_be_one_for_each_row():
     """As the memory that attention reads: its gradient is a product over all steps, too."""
     rng = np.random.default_rng(0)
     kernels = {
-        "read": jnp.asarray(rng.normal(size=(BATCH, IN, HIDDEN)), jnp.float32),
-        "shared": jnp.asarray(rng.normal(size=(HIDDEN, IN)), jnp.float32),
+        "read": rng.normal(size=(BATCH, IN, HIDDEN)).astype(np.float32),
+        "shared": rng.normal(size=(HIDDEN, IN)).astype(np.float32),
     }
-    xs = jnp.asarray(rng.normal(size=(STEPS, BATCH, IN)), jnp.float32)
+    xs = rng.normal(size=(STEPS, BATCH, IN)).astype(np.float32)
 
     def reading(dense, weights, carry, x):
         carry = jnp.tanh(carry + dense("read", jnp.sin(x + dense("shared", carry))))
@@ -253,9 +269,12 @@ def test_a_kernel_may_be_one_for_each_row():
             last, ys = scan(reading, kernels, (), carry, xs)
             return (jnp.cos(jnp.arange(ys.size)) * ys.ravel()).sum() + last.sum()
 
-        return jax.jit(jax.value_and_grad(value, (0, 1, 2)))(kernels, jnp.ones((BATCH, HIDDEN)), xs)
+        return jax.value_and_grad(value, (0, 1, 2))
 
-    assert_close(of(scan_dense), of(alike), rtol=1e-4, atol=1e-5)
+    found, wanted = jax.jit(lambda *args: (of(scan_dense)(*args), of(alike)(*args)))(
+        kernels, np.ones((BATCH, HIDDEN), np.float32), xs
+    )
+    assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("names, said", [(("a", "a"), "a twice"), (("a",), "not use b")])
@@ -266,13 +285,13 @@ def test_a_kernel_is_used_once(names, said):
         del weights, x
         return sum(dense(name, carry) for name in names), None
 
-    kernels = {"a": jnp.eye(2), "b": jnp.eye(2)}
+    kernels = {"a": np.eye(2), "b": np.eye(2)}
     for call in (
         scan_dense,
         lambda *a: jax.grad(lambda k: scan_dense(a[0], k, *a[2:])[0].sum())(a[1]),
     ):
         with pytest.raises(ValueError, match=said):
-            call(step, kernels, (), jnp.ones((1, 2)), jnp.zeros((3, 1)))
+            call(step, kernels, (), np.ones((1, 2)), np.zeros((3, 1)))
 
 
 # --- The GRU, its three forms, and masks --------------------------------------------------------
@@ -286,14 +305,18 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@partial(jax.jit, static_argnames="reset")
+def cell(kernels, sums, hidden, reset, gated):
+    return gru_cell(lambda n, v: v @ kernels[n], sums, hidden, reset=reset, gated=gated)
+
+
 def one_unit(r, reset="before", gated=None, z=0.2):
     """A unit with U = 1 on the candidate, W x = 0.5, h = 0.9, and gates that are what they are set to."""
     logit = [np.log(p / (1 - p)) if 0 < p < 1 else 60 * (2 * p - 1) for p in (r, z)]
-    kernels = {"gates": jnp.zeros((1, 2)), "candidate": jnp.ones((1, 1))}
-    sums, hidden = jnp.array([[*logit, 0.5]]), jnp.array([[0.9]])
-    return float(
-        gru_cell(lambda n, v: v @ kernels[n], sums, hidden, reset=reset, gated=gated)[0, 0]
-    )
+    kernels = {"gates": np.zeros((1, 2)), "candidate": np.ones((1, 1))}
+    return np.asarray(cell(kernels, np.array([[*logit, 0.5]]), np.array([[0.9]]), reset, gated))[
+        0, 0
+    ]
 
 
 @pytest.mark.parametrize("reset", RESETS)
@@ -306,7 +329,7 @@ def test_a_gated_unit_by_hand(reset):
 
 def test_what_the_reset_gate_gates():
     """The context's share 0.7 goes with the old state where it is gated, and stays where it is not."""
-    shut, context = 0, jnp.array([[0.7]])
+    shut, context = 0, np.array([[0.7]])
     assert abs(one_unit(shut, "after_with_context", context) - one_unit(shut)) < 1e-6
     opened = one_unit(1, "after_with_context", context)
     np.testing.assert_allclose(opened, 0.2 * 0.9 + 0.8 * np.tanh(0.5 + 0.9 + 0.7), rtol=1e-5)
@@ -317,18 +340,23 @@ def test_what_the_reset_gate_gates():
 def layer_of(kind, reset="before", *, backward=False, gates_open=False, seed=0):
     """`(layer, parameters, inputs, mask)`; lengths 5, 3 and 1; biases that are not zero."""
     layer, rng = Recurrent(HIDDEN, kind, reset, backward), np.random.default_rng(seed)
-    inputs = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
-    mask = jnp.arange(STEPS)[None] < jnp.array([5, 3, 1])[:, None]
+    inputs = rng.normal(size=(BATCH, STEPS, IN)).astype(np.float32)
+    mask = np.arange(STEPS)[None] < np.array([5, 3, 1])[:, None]
     shapes = jax.eval_shape(layer.init, jax.random.key(seed), inputs)["params"]
 
     def normal(path, x):  # the same for each form, which has all that "before" has
         of = np.random.default_rng(sum(jax.tree_util.keystr(path).encode()))
-        return jnp.asarray(of.normal(0, 0.5, x.shape), x.dtype)
+        return of.normal(0, 0.5, x.shape).astype(x.dtype)
 
     params = jax.tree_util.tree_map_with_path(normal, shapes)
     if gates_open:
-        params["input"]["bias"] = params["input"]["bias"].at[:HIDDEN].set(60.0)
+        params["input"]["bias"][:HIDDEN] = 60.0
     return layer, params, inputs, mask
+
+
+@partial(jax.jit, static_argnums=0)
+def apply(layer, params, *args):
+    return layer.apply({"params": params}, *args)
 
 
 def by_loops(kind, reset, params, inputs, mask, backward=False):
@@ -367,7 +395,7 @@ def by_loops(kind, reset, params, inputs, mask, backward=False):
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_layer_is_its_equations_over_real_steps(kind, reset, backward):
     layer, params, inputs, mask = layer_of(kind, reset, backward=backward)
-    hidden, state = layer.apply({"params": params}, inputs, mask)
+    hidden, state = apply(layer, params, inputs, mask)
     wanted = by_loops(kind, reset, params, inputs, mask, backward)
     np.testing.assert_allclose(hidden, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(state[-1], wanted[:, 0 if backward else -1], rtol=1e-4, atol=1e-5)
@@ -379,20 +407,21 @@ def test_padding_changes_no_state_and_no_gradient(kind, backward):
     """Whatever stands behind a sequence, however much of it."""
     layer, params, inputs, mask = layer_of(kind, backward=backward)
     rng = np.random.default_rng(3)
-    noise = jnp.asarray(rng.normal(size=(BATCH, STEPS, IN)), jnp.float32)
-    longer = jnp.concatenate([jnp.where(mask[..., None], inputs, noise), noise], axis=1)
-    more = jnp.concatenate([mask, jnp.zeros_like(mask)], axis=1)
+    noise = rng.normal(size=(BATCH, STEPS, IN)).astype(np.float32)
+    longer = np.concatenate([np.where(mask[..., None], inputs, noise), noise], axis=1)
+    more = np.concatenate([mask, np.zeros_like(mask)], axis=1)
 
     def value(params, inputs, mask):
         _, state = layer.apply({"params": params}, inputs, mask)
         return sum(jnp.sin(3 * s).sum() for s in state), state
 
-    gradient = jax.jit(jax.grad(value, (0, 1), has_aux=True))
-    (found, to_inputs), state = gradient(params, longer, more)
-    (wanted, _), wanted_state = gradient(params, inputs, mask)
+    gradient = jax.grad(value, (0, 1), has_aux=True)
+    ((found, to_inputs), state), ((wanted, _), wanted_state) = jax.jit(
+        lambda p: (gradient(p, longer, more), gradient(p, inputs, mask))
+    )(params)
     assert_close(state, wanted_state, **CLOSE)
     assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-    assert not np.asarray(to_inputs)[~np.asarray(more)].any()
+    assert not np.asarray(to_inputs)[~more].any()
 
 
 def test_the_forms_differ_but_where_the_reset_gate_is_open():
@@ -400,8 +429,8 @@ def test_the_forms_differ_but_where_the_reset_gate_is_open():
     for gates_open in (False, True):
         for reset in RESETS[:2]:
             layer, params, inputs, mask = layer_of("gru", reset, gates_open=gates_open)
-            params |= {"gated": jnp.zeros(HIDDEN)} if "gated" in params else {}
-            outputs[gates_open, reset] = layer.apply({"params": params}, inputs, mask)[0]
+            params |= {"gated": np.zeros(HIDDEN, np.float32)} if "gated" in params else {}
+            outputs[gates_open, reset] = np.asarray(apply(layer, params, inputs, mask)[0])
     apart = {g: np.abs(outputs[g, "before"] - outputs[g, "after"]).max() for g in (False, True)}
     assert apart[False] > 1e-2 and apart[True] < 1e-5
 
@@ -409,7 +438,7 @@ def test_the_forms_differ_but_where_the_reset_gate_is_open():
 def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
     torch = pytest.importorskip("torch")
     layer, params, inputs, _ = layer_of("gru", "after")
-    weight = jnp.asarray(np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)), jnp.float32)
+    weight = np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)).astype(np.float32)
 
     def value(params, inputs):
         hidden, _ = layer.apply({"params": params}, inputs)
@@ -429,7 +458,7 @@ def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
         peer.bias_hh_l0[2 * HIDDEN :].copy_(transposed(params["gated"]))
     x = torch.tensor(np.array(inputs), requires_grad=True)
     out, _ = peer(x)
-    (out * torch.tensor(np.array(weight))).sum().backward()
+    (out * torch.tensor(weight)).sum().backward()
     close = {"rtol": 1e-4, "atol": 1e-5}
     np.testing.assert_allclose(hidden, out.detach(), **close)
     np.testing.assert_allclose(to_inputs, x.grad, **close)
@@ -446,32 +475,37 @@ def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
 def test_a_layer_begins_where_it_is_told(kind):
     """Two halves, the second from where the first ended, are the whole."""
     layer, params, inputs, _ = layer_of(kind)
-    whole, end = layer.apply({"params": params}, inputs)
-    first, state = layer.apply({"params": params}, inputs[:, :2])
-    second, last = layer.apply({"params": params}, inputs[:, 2:], None, state)
-    assert_close(jnp.concatenate([first, second], axis=1), whole, **CLOSE)
-    assert_close(last, end, **CLOSE)
+
+    @jax.jit
+    def run(params, inputs):
+        first, state = layer.apply({"params": params}, inputs[:, :2])
+        second, last = layer.apply({"params": params}, inputs[:, 2:], None, state)
+        halves = jnp.concatenate([first, second], axis=1), last
+        return halves, layer.apply({"params": params}, inputs)
+
+    assert_close(*run(params, inputs), **CLOSE)
 
 
 def test_two_directions_are_two_layers():
     layer = Bidirectional(HIDDEN)
     _, _, inputs, mask = layer_of("gru")
-    params = layer.init(jax.random.key(0), inputs, mask)["params"]
-    both = layer.apply({"params": params}, inputs, mask)
+    params = jax.jit(layer.init)(jax.random.key(0), inputs, mask)["params"]
+    both = np.asarray(apply(layer, params, inputs, mask))
     for at, (name, backward) in enumerate((("forward", False), ("backward", True))):
         wanted = by_loops("gru", "before", params[name], inputs, mask, backward)
         np.testing.assert_allclose(
             both[..., at * HIDDEN : (at + 1) * HIDDEN], wanted, rtol=1e-4, atol=1e-5
         )
     # A change of the last real word reaches the first step from behind only.
-    moved = layer.apply({"params": params}, inputs.at[:, 2].add(1.0), mask)[1, 0] - both[1, 0]
-    assert not np.asarray(moved[:HIDDEN]).any() and np.abs(moved[HIDDEN:]).max() > 1e-4
+    other = inputs + (np.arange(STEPS) == 2)[None, :, None].astype(np.float32)
+    moved = np.asarray(apply(layer, params, other, mask))[1, 0] - both[1, 0]
+    assert not moved[:HIDDEN].any() and np.abs(moved[HIDDEN:]).max() > 1e-4
 
 
 def test_each_gates_matrix_begins_orthogonal():
     layer = Recurrent(HIDDEN)
-    params = layer.init(jax.random.key(0), jnp.zeros((1, 1, IN)))["params"]
-    blocks = [*jnp.split(params["gates"], 2, axis=1), params["candidate"]]
+    params = jax.jit(layer.init)(jax.random.key(0), np.zeros((1, 1, IN)))["params"]
+    blocks = [*np.split(np.asarray(params["gates"]), 2, axis=1), np.asarray(params["candidate"])]
     for block in blocks:
         np.testing.assert_allclose(block.T @ block, np.eye(HIDDEN), atol=1e-5)
     assert np.abs(blocks[0] - blocks[1]).max() > 0.1

@@ -1,11 +1,13 @@
 """Beam search against every sentence there is, and against taking the likeliest word each time."""
 
+import functools
 import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 
 from lib.ops.beam import beam_search
 from lib.ops.sequences import END, PAD, log_probability, previous, reverse_words
@@ -15,7 +17,8 @@ WORDS, LENGTH, ROWS = 5, 4, 3
 
 def tables(seed=0, scale=2.0):
     """`[B, t, last, next]` logits: what follows depends on the place, and on the word before it."""
-    return jnp.asarray(np.random.default_rng(seed).normal(0, scale, (ROWS, LENGTH, WORDS, WORDS)))
+    values = np.random.default_rng(seed).normal(0, scale, (ROWS, LENGTH, WORDS, WORDS))
+    return values.astype(np.float32)
 
 
 def step(table, t, last):
@@ -24,10 +27,14 @@ def step(table, t, last):
     return t + 1, jax.vmap(lambda one, i, w: one[i, w])(table, place, last)
 
 
-def search(table, beams, length=LENGTH):
+@functools.partial(jax.jit, static_argnums=1)
+def searched(table, beams):
     start = jnp.zeros(ROWS, jnp.int32)
-    found = jax.jit(lambda x: beam_search(step, x, start, beams=beams, length=length))
-    return found(table)
+    return beam_search(step, table, start, beams=beams, length=LENGTH)
+
+
+def search(table, beams):
+    return jax.tree.map(np.asarray, searched(np.float32(table), beams))
 
 
 def all_sentences(table):
@@ -35,7 +42,7 @@ def all_sentences(table):
 
     Padding is no word, but its logit takes its share of the softmax, as it does in training.
     """
-    logp = np.asarray(jax.nn.log_softmax(table))
+    logp = scipy.special.log_softmax(table, axis=-1)
     found = []
     for n in range(LENGTH + 1):
         for words in itertools.product(range(2, WORDS), repeat=n):
@@ -59,7 +66,7 @@ def test_as_many_beams_as_beginnings_find_the_likeliest_sentences():
 def greedy(table):
     """The likeliest word at each place, in NumPy."""
     sentences, scores = [], []
-    for one in np.asarray(jax.nn.log_softmax(table)):
+    for one in scipy.special.log_softmax(table, axis=-1):
         last, words, score = PAD, [], 0.0
         for t in range(LENGTH):
             logp = one[t, last].copy()
@@ -87,7 +94,7 @@ def test_scores_fall_and_are_those_of_the_sentences():
     found = search(table, 4)
     scores = np.asarray(found.score)
     assert (np.diff(scores, axis=1) <= 0).all()
-    logp = np.asarray(jax.nn.log_softmax(table))
+    logp = scipy.special.log_softmax(table, axis=-1)
     for row in range(ROWS):
         seen = {tuple(words) for words in found.words[row].tolist()}
         assert len(seen) == 4  # no sentence twice
@@ -107,32 +114,39 @@ def test_a_wider_beam_finds_what_greed_misses():
     table[:, 1, 2, :] = 0.0  # after 2 all words are as likely: 1/5
     table[:, 1, 3, END] = 9.0  # after 3 the end is all but sure
     table[:, 2:, :, END] = 9.0
-    assert search(jnp.asarray(table), 1).words[0, 0, 0] == 2
-    assert search(jnp.asarray(table), 2).words[0, 0].tolist() == [3, END, PAD, PAD]
+    assert search(table, 1).words[0, 0, 0] == 2
+    assert search(table, 2).words[0, 0].tolist() == [3, END, PAD, PAD]
 
 
 def test_what_does_not_end_is_left_without_an_end():
-    table = tables().at[..., END].set(-1e3)
+    table = np.where(np.arange(WORDS) == END, -1e3, tables())
     found = search(table, 2)
     assert not (found.words == END).any() and not (found.words == PAD).any()
 
 
 def test_sentences_as_rows():
-    rows = jnp.array([[5, 6, 7, END, PAD], [5, END, PAD, PAD, PAD], [5, 6, 7, 8, END]])
-    assert previous(rows).tolist() == [[0, 5, 6, 7, END], [0, 5, END, 0, 0], [0, 5, 6, 7, 8]]
-    assert reverse_words(rows).tolist() == [
+    rows = np.array([[5, 6, 7, END, PAD], [5, END, PAD, PAD, PAD], [5, 6, 7, 8, END]])
+    reverse = jax.jit(reverse_words)
+    assert jax.jit(previous)(rows).tolist() == [
+        [0, 5, 6, 7, END],
+        [0, 5, END, 0, 0],
+        [0, 5, 6, 7, 8],
+    ]
+    assert reverse(rows).tolist() == [
         [7, 6, 5, END, PAD],
         [5, END, PAD, PAD, PAD],
         [8, 7, 6, 5, END],
     ]
-    assert (reverse_words(reverse_words(rows)) == rows).all()
+    np.testing.assert_array_equal(reverse(np.asarray(reverse(rows))), rows)
 
 
 def test_a_sentences_log_probability_has_its_end_and_no_padding():
-    rows = jnp.array([[2, END, PAD], [3, 2, END]])
-    logits = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, WORDS)), jnp.float32)
-    logp = np.asarray(jax.nn.log_softmax(logits))
+    rows = np.array([[2, END, PAD], [3, 2, END]])
+    logits = np.random.default_rng(0).normal(size=(2, 3, WORDS)).astype(np.float32)
+    logp = scipy.special.log_softmax(logits, axis=-1)
     wanted = [logp[0, 0, 2] + logp[0, 1, END], logp[1, 0, 3] + logp[1, 1, 2] + logp[1, 2, END]]
-    np.testing.assert_allclose(log_probability(logits, rows), wanted, rtol=1e-5)
-    noisy = logits.at[0, 2].set(100.0)
-    np.testing.assert_array_equal(log_probability(noisy, rows), log_probability(logits, rows))
+    score = jax.jit(log_probability)
+    np.testing.assert_allclose(score(logits, rows), wanted, rtol=1e-5)
+    noisy = logits.copy()
+    noisy[0, 2] = 100.0
+    np.testing.assert_array_equal(score(noisy, rows), score(logits, rows))

@@ -1,5 +1,7 @@
 """Window by window is the same as whole, seams and borders included."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -53,25 +55,31 @@ def test_a_halo_one_pixel_short_shows():
     assert (in_tiles(border_sums, image, tile=9, halo=1) != border_sums(image)).any()
 
 
+@functools.cache
+def network(sizes):
+    net = SRCNN(sizes, (4, 2), padding="EDGE", kernel_init=jax.nn.initializers.he_normal())
+    return net, jax.jit(net.init)(jax.random.key(0), np.zeros((1, 9, 9, 1), np.float32))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def applied(net, params, image):
+    return net.apply(params, image[None])[0]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (24, 24), (25, 23), (24, 61), (50, 43)])
 @pytest.mark.parametrize("sizes", [(3, 1, 3), (9, 1, 5)])
 def test_a_network_that_repeats_the_border_has_no_seams(sizes, shape):
-    net = SRCNN(sizes, (4, 2), padding="EDGE", kernel_init=jax.nn.initializers.he_normal())
+    net, params = network(sizes)
     image = np.random.default_rng(1).random((*shape, 1), np.float32)
-    params = net.init(jax.random.key(0), image[None])
-
-    def whole(image):
-        return net.apply(params, image[None])[0]
-
     halo = sum(size // 2 for size in sizes)
-    seen, compiled = set(), jax.jit(whole)
+    seen = set()
 
     def windows(image):
         seen.add(image.shape)
-        return compiled(image)
+        return applied(net, params, image)
 
     made = in_tiles(windows, image, tile=24, halo=halo)
-    np.testing.assert_allclose(made, whole(image), atol=1e-6)
+    np.testing.assert_allclose(made, applied(net, params, image), atol=1e-6)
     assert len(seen) == 1  # so that one program serves
 
 

@@ -5,6 +5,7 @@
 with the noise and the data fixed. `hand_*` are that game's formulas in float64 NumPy.
 """
 
+import functools
 import math
 
 import jax
@@ -22,36 +23,47 @@ from lib.steps.optimizers import classical_momentum
 # --- The losses ------------------------------------------------------------------------------
 
 
+value, discriminator_loss, non_saturating, saturating = map(
+    jax.jit,
+    (
+        adversarial.value,
+        adversarial.discriminator_loss,
+        adversarial.non_saturating,
+        adversarial.saturating,
+    ),
+)
+
+
 def test_the_value_of_an_undecided_discriminator_is_minus_log_4():
-    np.testing.assert_allclose(
-        adversarial.value(jnp.zeros(3), jnp.zeros(3)), -math.log(4), rtol=1e-6
-    )
+    np.testing.assert_allclose(value(np.zeros(3), np.zeros(3)), -math.log(4), rtol=1e-6)
 
 
 def test_the_losses_are_the_paper_s_in_terms_of_d():
     d_real, d_fake = np.array([0.9, 0.6]), np.array([0.2, 0.7])
     real, fake = (np.log(d / (1 - d)).astype(np.float32) for d in (d_real, d_fake))
-    value = np.log(d_real).mean() + np.log(1 - d_fake).mean()
-    np.testing.assert_allclose(adversarial.value(real, fake), value, rtol=1e-6)
-    np.testing.assert_allclose(adversarial.discriminator_loss(real, fake), -value / 2, rtol=1e-6)
-    np.testing.assert_allclose(adversarial.non_saturating(fake), -np.log(d_fake).mean(), rtol=1e-6)
-    np.testing.assert_allclose(adversarial.saturating(fake), np.log(1 - d_fake).mean(), rtol=1e-6)
+    wanted = np.log(d_real).mean() + np.log(1 - d_fake).mean()
+    np.testing.assert_allclose(value(real, fake), wanted, rtol=1e-6)
+    np.testing.assert_allclose(discriminator_loss(real, fake), -wanted / 2, rtol=1e-6)
+    np.testing.assert_allclose(non_saturating(fake), -np.log(d_fake).mean(), rtol=1e-6)
+    np.testing.assert_allclose(saturating(fake), np.log(1 - d_fake).mean(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("logit", [-10.0, -3.0, 0.0, 2.0])
-def test_the_non_saturating_gradient_is_larger_by_e_to_the_minus_logit(logit):
-    fake = jnp.array([logit])
-    strong, weak = (
-        jax.grad(loss)(fake) for loss in (adversarial.non_saturating, adversarial.saturating)
-    )
-    np.testing.assert_allclose(strong / weak, math.exp(-logit), rtol=1e-4)
-    assert strong < 0 and weak < 0, "both push the logit up"
+def test_the_non_saturating_gradient_is_larger_by_e_to_the_minus_logit():
+    @jax.jit
+    def slopes(fake):
+        losses = (adversarial.non_saturating, adversarial.saturating)
+        return [jax.vmap(jax.grad(loss))(fake) for loss in losses]
+
+    logit = np.array([-10.0, -3.0, 0.0, 2.0])
+    strong, weak = map(np.asarray, slopes(logit[:, None]))
+    np.testing.assert_allclose((strong / weak)[:, 0], np.exp(-logit), rtol=1e-4)
+    assert (strong < 0).all() and (weak < 0).all(), "both push the logit up"
 
 
 def test_the_losses_of_extreme_logits_are_finite():
-    real, fake = jnp.array([-1e4]), jnp.array([1e4])
-    np.testing.assert_allclose(adversarial.value(real, fake), -2e4)
-    np.testing.assert_allclose(adversarial.non_saturating(-fake), 1e4)
+    real, fake = np.array([-1e4]), np.array([1e4])
+    np.testing.assert_allclose(value(real, fake), -2e4)
+    np.testing.assert_allclose(non_saturating(-fake), 1e4)
 
 
 # --- The scalar game by hand -----------------------------------------------------------------
@@ -94,11 +106,13 @@ SGD = optax.sgd(LR)
 
 
 def start(g_tx=SGD, d_tx=SGD):
-    return adversarial.init_state(jnp.asarray(G0), jnp.asarray(D0), g_tx, d_tx)
+    """In the precision that is switched on."""
+    dtype = jnp.result_type(float)
+    return adversarial.init_state(G0.astype(dtype), D0.astype(dtype), g_tx, d_tx)
 
 
 def column(x=X):
-    return jnp.asarray(x[:, None])
+    return x[:, None]
 
 
 def same(a, b):
@@ -146,17 +160,17 @@ def test_the_saturating_loss_is_used_when_asked_for():
 
 @pytest.mark.parametrize("unroll", [0, 2])
 def test_neither_player_is_moved_by_the_other_s_loss(unroll):
-    def step(generator_loss, x):
-        rule = adversarial.simultaneous(
-            SCALAR, SGD, SGD, generator_loss=generator_loss, unroll=unroll
+    def step(generator_loss):
+        rule = jax.jit(
+            adversarial.simultaneous(SCALAR, SGD, SGD, generator_loss=generator_loss, unroll=unroll)
         )
-        return jax.jit(rule)(start(), x, jax.random.key(0))[0]
+        return lambda x: rule(start(), x, jax.random.key(0))[0]
 
-    plain = step(adversarial.non_saturating, column())
-    silent = step(lambda fake: 0 * fake.sum(), column())
+    usual = step(adversarial.non_saturating)
+    plain, silent = usual(column()), step(lambda fake: 0 * fake.sum())(column())
     np.testing.assert_array_equal(silent.generator, start().generator)
     np.testing.assert_array_equal(silent.discriminator, plain.discriminator)
-    other_data = step(adversarial.non_saturating, column(X + 1))
+    other_data = usual(column(X + 1))
     assert not same(other_data.discriminator, plain.discriminator)
     # Only a generator that looks ahead sees the data, through the discriminator's steps.
     assert same(other_data.generator, plain.generator) == (unroll == 0)
@@ -165,12 +179,13 @@ def test_neither_player_is_moved_by_the_other_s_loss(unroll):
 def test_discriminator_only_and_generator_only_leave_the_other_player_as_it_was():
     tx = classical_momentum(LR, 0.9)
     before = start(tx, tx)
-    d_new, _ = adversarial.discriminator_only(SCALAR, tx)(before, column(), jax.random.key(0))
+    rule = jax.jit(adversarial.discriminator_only(SCALAR, tx))
+    d_new, _ = rule(before, column(), jax.random.key(0))
     np.testing.assert_allclose(d_new.discriminator, D0 - LR * hand_d_gradient(G0, D0), rtol=1e-5)
     assert same((d_new.generator, d_new.generator_opt), (before.generator, before.generator_opt))
     assert d_new.discriminator_opt.count == 1
 
-    rule = adversarial.generator_only(SCALAR, tx, tx)
+    rule = jax.jit(adversarial.generator_only(SCALAR, tx, tx))
     g_new, metrics = rule(before, column(), jax.random.key(0))
     assert same(rule(before, column(X + 1), jax.random.key(0)), (g_new, metrics)), "data unseen"
     np.testing.assert_allclose(g_new.generator, G0 - LR * hand_g_gradient(G0, D0), rtol=1e-5)
@@ -188,7 +203,7 @@ def test_alternating_makes_k_discriminator_updates_then_one_of_the_generator():
     rule = adversarial.alternating(SCALAR, tx, tx, discriminator_steps=3)
     batches = [X, X + 1, X - 2]
     new, metrics = jax.jit(rule)(
-        start(tx, tx), jnp.stack([column(x) for x in batches]), jax.random.key(0)
+        start(tx, tx), np.stack([column(x) for x in batches]), jax.random.key(0)
     )
     assert (new.discriminator_opt.count, new.generator_opt.count) == (3, 1)
     d = D0
@@ -206,7 +221,7 @@ def test_alternating_looks_ahead_on_the_last_minibatch_from_the_new_discriminato
     with jax.enable_x64(True):
         g_tx, d_tx = optax.sgd(1.0), optax.sgd(LR)
         rule = adversarial.alternating(SCALAR, g_tx, d_tx, unroll=2)
-        xs = jnp.stack([column()])
+        xs = np.stack([column()])
         new, metrics = jax.jit(rule)(start(g_tx, d_tx), xs, jax.random.key(0))
     d = D0 - LR * hand_d_gradient(G0, D0)
 
@@ -227,13 +242,13 @@ def test_alternating_draws_other_randomness_for_each_update():
     """Each discriminator update sees noise of its own: with noise alone as gradient they differ."""
     players = SCALAR._replace(noise=lambda key, n: jax.random.normal(key, (n, 1)))
     tx = classical_momentum(1.0, 1.0)  # sums the gradients
-    rule = adversarial.alternating(players, tx, tx, discriminator_steps=2)
-    still = AdversarialState(jnp.array([1.0, 0.0]), jnp.zeros(2), tx.init(G0), tx.init(D0))
-    one, _ = adversarial.discriminator_only(players, tx)(
-        still, jnp.zeros((4, 1)), jax.random.key(0)
+    rule = jax.jit(adversarial.alternating(players, tx, tx, discriminator_steps=2))
+    still = AdversarialState(np.float32([1, 0]), np.zeros(2, np.float32), tx.init(G0), tx.init(D0))
+    one, _ = jax.jit(adversarial.discriminator_only(players, tx))(
+        still, np.zeros((4, 1)), jax.random.key(0)
     )
-    two, _ = jax.jit(rule)(still, jnp.zeros((2, 4, 1)), jax.random.key(0))
-    again, _ = jax.jit(rule)(still, jnp.zeros((2, 4, 1)), jax.random.key(1))
+    two, _ = rule(still, np.zeros((2, 4, 1)), jax.random.key(0))
+    again, _ = rule(still, np.zeros((2, 4, 1)), jax.random.key(1))
     assert abs(two.discriminator[0] - again.discriminator[0]) > 1e-3
     assert abs(two.discriminator[0] - 3 * one.discriminator[0]) > 1e-3
 
@@ -254,13 +269,17 @@ DROPPING = Players(
 """One fake image, `g` itself; D is linear, and drops the inputs that its key names."""
 
 
+@functools.cache
+def dropping(unroll):
+    return jax.jit(adversarial.simultaneous(DROPPING, SGD, SGD, unroll=unroll))
+
+
 def touched(g, x, unroll=0):
     """Which entries of G's and of D's parameters one step changes: the masks seen by each."""
-    g, d = jnp.full(16, g), jnp.ones(16)
+    g, d = np.full(16, g, np.float32), np.ones(16, np.float32)
     state = adversarial.init_state(g, d, SGD, SGD)
-    rule = adversarial.simultaneous(DROPPING, SGD, SGD, unroll=unroll)
-    new, _ = jax.jit(rule)(state, jnp.full((1, 16), x), jax.random.key(5))
-    return np.asarray(new.generator != g), np.asarray(new.discriminator != d)
+    new, _ = dropping(unroll)(state, np.full((1, 16), x, np.float32), jax.random.key(5))
+    return np.asarray(new.generator) != g, np.asarray(new.discriminator) != d
 
 
 @pytest.mark.parametrize("unroll", [0, 2])
@@ -296,10 +315,8 @@ def hand_unrolled_loss(g, k):
 def test_the_unrolled_gradient_is_that_of_finite_differences(k):
     with jax.enable_x64(True):
         g_tx, d_tx = optax.sgd(1.0), classical_momentum(LR, MOMENTUM)
-        state = adversarial.init_state(jnp.asarray(G0), jnp.asarray(D0), g_tx, d_tx)
-        state = state.replace(
-            discriminator_opt=state.discriminator_opt._replace(velocity=jnp.asarray(VELOCITY))
-        )
+        state = start(g_tx, d_tx)
+        state = state.replace(discriminator_opt=state.discriminator_opt._replace(velocity=VELOCITY))
         rule = jax.jit(adversarial.simultaneous(SCALAR, g_tx, d_tx, unroll=k))
         new, metrics = rule(state, column(), jax.random.key(0))
         gradient = G0 - np.asarray(new.generator)
@@ -343,7 +360,7 @@ def test_unrolling_is_a_plain_loop_of_differentiable_optimiser_steps():
     with jax.enable_x64(True):
         rule = jax.jit(adversarial.simultaneous(SCALAR, g_tx, d_tx, unroll=2))
         new, _ = rule(start(g_tx, d_tx), column(), jax.random.key(0))
-        wanted = plain_loop(jnp.asarray(G0))
+        wanted = plain_loop(G0)
     np.testing.assert_allclose(new.generator, wanted, rtol=1e-9)
     assert new.discriminator_opt[0].count == 1
 
@@ -358,8 +375,9 @@ def test_unrolling_a_discriminator_that_does_not_learn_is_the_plain_game():
 # --- The MNIST networks, small ---------------------------------------------------------------
 
 
+@functools.cache
 def image_game(**dropout):
-    """`(players, state, optimiser, images)`: 6 pixels, the paper's two kinds of network."""
+    """`(players, state, step, images)`: 6 pixels, the paper's two kinds of network."""
     g_net, d_net = (
         Generator(6, (8, 8), 0.5),
         MaxoutDiscriminator((5, 4), 3, init_range=0.5, **dropout),
@@ -367,12 +385,11 @@ def image_game(**dropout):
     tx = optax.sgd(0.1)
 
     def noise(key, n):
-        return jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (n, 3)), jnp.float32)
+        return np.random.default_rng(0).uniform(-1, 1, (n, 3)).astype(np.float32)
 
     def discriminate(params, x, key):
         return d_net.apply({"params": params}, x, train=True, rngs={"dropout": key})
 
-    @jax.jit
     def init(key):
         g_key, d_key = jax.random.split(key)
         g = g_net.init(g_key, jnp.zeros((1, 3)))["params"]
@@ -380,15 +397,19 @@ def image_game(**dropout):
         return adversarial.init_state(g, d, tx, tx)
 
     players = Players(noise, lambda p, z: g_net.apply({"params": p}, z), discriminate)
-    x = jnp.asarray(np.random.default_rng(1).uniform(size=(16, 6)), jnp.float32)
-    return players, init(jax.random.key(0)), tx, x
+    step = jax.jit(adversarial.simultaneous(players, tx, tx))
+    x = np.random.default_rng(1).uniform(size=(16, 6)).astype(np.float32)
+    # Compiling the initialisers would take as long as the step.
+    shapes, rng = jax.eval_shape(init, jax.random.key(0)), np.random.default_rng(2)
+    state = jax.tree.map(lambda p: rng.uniform(-0.5, 0.5, p.shape).astype(p.dtype), shapes)
+    return players, state, step, x
 
 
 def test_one_step_changes_every_parameter():
-    players, state, tx, x = image_game()
-    new, _ = jax.jit(adversarial.simultaneous(players, tx, tx))(state, x, jax.random.key(0))
+    _, state, step, x = image_game()
+    new, _ = step(state, x, jax.random.key(0))
     changed = jax.tree.map(
-        lambda a, b: bool((a != b).any()),
+        lambda a, b: bool((a != np.asarray(b)).any()),
         (state.generator, state.discriminator),
         (new.generator, new.discriminator),
     )
@@ -397,8 +418,7 @@ def test_one_step_changes_every_parameter():
 
 
 def test_another_key_gives_another_step():
-    players, state, tx, x = image_game()
-    step = jax.jit(adversarial.simultaneous(players, tx, tx))
+    _, state, step, x = image_game()
     one, two = (step(state, x, jax.random.key(i))[0] for i in (0, 1))
     assert not same(one.discriminator, two.discriminator)
 
@@ -406,8 +426,8 @@ def test_another_key_gives_another_step():
 def test_a_step_of_the_mnist_networks_is_pytorch_s():
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
-    players, state, tx, x = image_game(keep_input=1.0, keep_hidden=1.0)
-    new, _ = jax.jit(adversarial.simultaneous(players, tx, tx))(state, x, jax.random.key(0))
+    players, state, step, x = image_game(keep_input=1.0, keep_hidden=1.0)
+    new, _ = step(state, x, jax.random.key(0))
 
     def tensors(params):
         return jax.tree.map(lambda p: torch.tensor(np.asarray(p), requires_grad=True), params)
