@@ -55,10 +55,8 @@ def figure_3(result: Result) -> Drawing:
 def table_2(result: Result) -> Drawing:
     """Tables 2 and 3: the best targets of table and network, and the likeliest of 50 samples."""
     rows = result.arrays["table_2_rows"]
-    figure, axis = subplots(width=9.5, height=0.72 * len(rows) + 0.5)
-    figure.set_layout_engine("none")  # a table has no size of its own
-    axis.set_position((0, 0, 1, 1))
-    axis.axis("off")
+    figure, axis = subplots(width=9.5, height=0.53 * len(rows) + 0.35)
+    _bare(figure, axis)
     heads = ("source phrase", "the table's best", "the network's best", "samples of the network")
     table = axis.table(
         rows.tolist(),
@@ -80,11 +78,12 @@ def table_2(result: Result) -> Drawing:
 def figure_4(result: Result) -> Drawing:
     """Figure 4: the source words by their embeddings, coloured by class where they are numerals."""
     figure, axis = subplots(width=6, height=5)
+    _bare(figure, axis)
     points, names = result.arrays["words_map"], result.arrays["words_names"]
     for (x, y), name in zip(points, names, strict=True):
         axis.plot(x, y, ",", alpha=0)
         axis.text(x, y, name, fontsize=7, color=COLORS.get(CLASS.get(str(name)), DATA), ha="center")
-    axis.set_axis_off()
+    axis.margins(0.1)
     return figure
 
 
@@ -93,11 +92,12 @@ def figure_5(result: Result) -> Drawing:
 
     Coloured by the class of the last word, where it is of a number; otherwise alike.
     """
-    figure, axis = subplots(width=9, height=6.5)
+    figure, axis = subplots(width=9, height=6)
+    _bare(figure, axis)
     points, names = result.arrays["phrases_map"], result.arrays["phrases_names"]
     colors = [COLORS.get(CLASS.get(str(name).split()[-1]), DATA) for name in names]
     axis.scatter(*points.T, c=colors, s=8)
-    axis.margins(0.02)
+    axis.margins(0.06, 0.03)
     step = max(1, len(names) // NAMED)
     for (x, y), name, color in list(zip(points, names, colors, strict=True))[::step]:
         axis.text(x, y, str(name), fontsize=5.5, color=color)
@@ -105,8 +105,14 @@ def figure_5(result: Result) -> Drawing:
         for kind, color in COLORS.items():
             axis.plot([], [], "o", color=color, ms=4, label=f"ends with a {kind}")
         axis.legend(fontsize=7, loc="best")
-    axis.set_axis_off()
     return figure
+
+
+def _bare(figure: Drawing, axis) -> None:
+    """No axes, and all of the figure for what is drawn."""
+    figure.set_layout_engine("none")
+    axis.set_position((0, 0, 1, 1))
+    axis.set_axis_off()
 
 
 FIGURES = {
