@@ -97,7 +97,9 @@ def figure_5(result: Result) -> Drawing:
     points, names = result.arrays["phrases_map"], result.arrays["phrases_names"]
     colors = [COLORS.get(CLASS.get(str(name).split()[-1]), DATA) for name in names]
     axis.scatter(*points.T, c=colors, s=8)
-    axis.margins(0.06, 0.03)
+    axis.margins(0.03)
+    low, high = axis.get_xlim()
+    axis.set_xlim(low, high + 0.1 * (high - low))  # for what is written beside the last
     step = max(1, len(names) // NAMED)
     for (x, y), name, color in list(zip(points, names, colors, strict=True))[::step]:
         axis.text(x, y, str(name), fontsize=5.5, color=color)
