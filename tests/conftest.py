@@ -38,7 +38,7 @@ def compile_cache():
 
 PAPERS = (
     *("dqn", "neural_style", "deepdream", "deformable", "gan", "seq2seq", "srcnn", "ntm"),
-    *("visualisation", "vdsr", "adversarial"),
+    *("visualisation", "vdsr", "adversarial", "encoder_decoder", "long_memory"),
 )
 """The longest first."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.seq2seq.config import Config
+from lib.batches.numbers import draw_numbers
 from lib.batches.text import Bucketed, Pair, Vocabulary, Words, aligned, bucketed
 from lib.data import load
 from lib.data.dataset import fingerprint
@@ -52,23 +53,6 @@ def _short_enough(config: Config, test: list[Pair], numbers: np.ndarray):
     """The test sentences whose source is no longer than those trained on."""
     kept = [i for i, (source, _) in enumerate(test) if len(source) < config.bounds[-1]]
     return [test[i] for i in kept], numbers[kept] if len(numbers) else numbers
-
-
-def draw_numbers(digits: int, count: int) -> list[int]:
-    """Different numbers of up to `digits` digits, in no order: all lengths as often, as far as there are.
-
-    Fewer than `count` where there are not as many.
-    """
-    rng, drawn = np.random.default_rng(0), {}
-    left = {d: 10 if d == 1 else 9 * 10 ** (d - 1) for d in range(1, digits + 1)}
-    while len(drawn) < count and any(left.values()):
-        d = int(rng.choice([d for d in left if left[d]]))
-        number = int(rng.integers(0 if d == 1 else 10 ** (d - 1), 10**d))
-        if number not in drawn:
-            drawn[number] = None
-            left[d] -= 1
-    numbers = list(drawn)
-    return [numbers[i] for i in rng.permutation(len(numbers))]
 
 
 def _numbers(config: Config):

@@ -64,7 +64,7 @@ class Entry:
       usual: split -> fingerprint of what our records were made with, where copies or decoders
         differ in pixels: another one is used, and said to be another.
       shape: of images that all have the same, (H, W) or (H, W, 3).
-      languages: of sentences; of a file of pairs, of its columns.
+      languages: of sentences; of a file of pairs, or a phrase table, of its columns.
       labels: names of the classes of masks or boxes, in order.
       hint: what a person may put into which folder.
     """

@@ -239,6 +239,27 @@ def _members(path: Path) -> list[str]:
         return []
 
 
+def phrase_table(entry: Entry, folder: Path) -> Lines:
+    """A phrase table of Moses: source ||| target ||| scores (||| what else there is), a pair a line.
+
+    Called as the entry says, or fr-en....phrase-table if these are its languages; gzipped or not.
+    """
+    source, target, _ = entry.languages
+    ((split, (name,)),) = entry.names.items()
+    for path in folders.below(folder):
+        called = path.name.removesuffix(".gz")
+        own = called.startswith(f"{source}-{target}") and called.endswith("phrase-table")
+        if not path.is_file() or not (called == name or own):
+            continue
+        rows = [line.split("|||")[:3] for line in _lines(entry, path)]
+        if short := [i for i, row in enumerate(rows, 1) if len(row) < 3]:
+            where = f"{entry.name}: {path}, line {short[0]}"
+            raise UserError(f"{where} is not source ||| target ||| scores")
+        columns = [tuple(field.strip() for field in column) for column in zip(*rows, strict=True)]
+        return {split: dict(zip(entry.languages, columns, strict=True))}
+    raise Unavailable(f"holds no {name}(.gz), nor a {source}-{target}*phrase-table(.gz)")
+
+
 # Scenes.
 
 
@@ -327,6 +348,7 @@ READERS = {
     "named_images": named_images,
     "aligned_text": aligned_text,
     "text_pairs": text_pairs,
+    "phrase_table": phrase_table,
     "masks": masks,
     "voc": voc,
     "captions": captions,

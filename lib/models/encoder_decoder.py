@@ -14,7 +14,7 @@ from lib.nn.attention import AttentiveDecoder
 from lib.nn.maxout import Maxout
 from lib.nn.recurrent import Bidirectional, Kind, Recurrent, Reset, State, zero_state
 from lib.ops.beam import Found, beam_search
-from lib.ops.sequences import previous, real, reverse_words
+from lib.ops.sequences import END, PAD, previous, real, reverse_words
 
 Context = Literal["attention", "summary", "start", "states"]
 
@@ -184,3 +184,28 @@ def translate(
 
     encoded = model.apply({"params": params}, source, method="encode")
     return beam_search(step, encoded, encoded.states, beams=beams, length=length)
+
+
+def sample(
+    model: EncoderDecoder, params, source: jax.Array, key: jax.Array, *, length: int
+) -> jax.Array:
+    """A target sentence for each source, drawn word by word, int `[B, length]`, ended and padded.
+
+    One that has not ended by then stays without an end.
+
+    Args:
+      source: int `[B, S]`.
+    """
+    encoded = model.apply({"params": params}, source, method="encode")
+
+    def step(carry, key):
+        states, last, over = carry
+        decoded = model.apply({"params": params}, encoded, last[:, None], states, method="decode")
+        logits = decoded.logits[:, 0].at[:, PAD].set(-jnp.inf)
+        word = jnp.where(over, PAD, jax.random.categorical(key, logits)).astype(jnp.int32)
+        return (decoded.states, word, over | (word == END)), word
+
+    rows = len(source)
+    start = (encoded.states, jnp.full(rows, PAD, jnp.int32), jnp.zeros(rows, bool))
+    _, words = jax.lax.scan(step, start, jax.random.split(key, length))
+    return words.T

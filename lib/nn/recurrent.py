@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lib.nn.initializers import orthogonal_blocks
+from lib.nn.initializers import orthogonal_blocks, symmetric_uniform
 
 PyTree = Any
 Kind = Literal["gru", "lstm", "tanh"]
@@ -227,17 +227,20 @@ def cell_step(
     return (jnp.tanh(sums),)
 
 
-def recurrent_kernels(module: nn.Module, kind: Kind, units: int) -> dict[str, jax.Array]:
-    """The matrices on the state, as parameters of `module`; each square block starts orthogonal."""
+def recurrent_kernels(
+    module: nn.Module, kind: Kind, units: int, spread: float = 0.0
+) -> dict[str, jax.Array]:
+    """The matrices on the state, as parameters of `module`.
+
+    Each square block starts orthogonal, or, where a `spread` is given, with all in U(-spread, spread).
+    """
+    init = symmetric_uniform(spread) if spread else orthogonal_blocks
     blocks = {
         "gru": {"gates": 2, "candidate": 1},
         "lstm": {"recurrent": 4},
         "tanh": {"recurrent": 1},
     }
-    return {
-        name: module.param(name, orthogonal_blocks, (units, n * units))
-        for name, n in blocks[kind].items()
-    }
+    return {name: module.param(name, init, (units, n * units)) for name, n in blocks[kind].items()}
 
 
 def context_sums(kind: Kind, units: int) -> nn.Dense:
@@ -278,12 +281,17 @@ class Recurrent(nn.Module):
       kind: "gru", "lstm" (no peepholes; Gers et al. 2000), or "tanh": `h' = tanh(x W + h U + b)`.
       reset: of the GRU (see `gru_cell`).
       backward: from the last step to the first.
+      keep: what the bias of the gate that keeps the state begins with: the LSTM's forget gate, the GRU's
+        update gate. A cell of 1997, without a forget gate, is one whose gate is open for good: 100.
+      spread: of the matrices on the state (see `recurrent_kernels`).
     """
 
     units: int
     kind: Kind = "gru"
     reset: Reset = "before"
     backward: bool = False
+    keep: float = 0.0
+    spread: float = 0.0
 
     @nn.compact
     def __call__(
@@ -305,6 +313,7 @@ class Recurrent(nn.Module):
         sums = nn.Dense(
             GATES[self.kind] * self.units,
             kernel_init=nn.initializers.xavier_uniform(),
+            bias_init=_begins_keeping(self.kind, self.keep),
             name="input",
         )(inputs)
         weights = ()
@@ -320,11 +329,25 @@ class Recurrent(nn.Module):
         if self.backward:
             xs = jax.tree.map(lambda x: x[::-1], xs)
         step = partial(_recurrent_step, self.kind, self.reset)
-        kernels = recurrent_kernels(self, self.kind, self.units)
+        kernels = recurrent_kernels(self, self.kind, self.units, self.spread)
         state, hidden = scan_dense(step, kernels, weights, state, xs)
         if self.backward:
             hidden = hidden[::-1]
         return hidden.swapaxes(0, 1), state
+
+
+def _begins_keeping(kind, keep):
+    if not keep:
+        return nn.initializers.zeros
+    if kind == "tanh":
+        raise ValueError("a layer of tanh units has no gate that keeps its state")
+
+    def init(key, shape, dtype=jnp.float32):
+        del key
+        blocks = jnp.zeros((GATES[kind], shape[0] // GATES[kind]), dtype)
+        return blocks.at[1].set(keep).reshape(shape)  # of either kind the second
+
+    return init
 
 
 def _recurrent_step(kind, reset, dense, weights, state, x):

@@ -121,6 +121,38 @@ def test_a_line_without_a_tab_is_named(tfds_dir, tmp_path):
         load("tatoeba_fra_eng", data_dir=tmp_path)
 
 
+# --- Phrase tables ---------------------------------------------------------------------------
+
+PHRASES = """\
+le chien ||| the dog ||| 0.5 0.1 0.25 0.2 2.718
+le chien ||| a dog ||| 1 0.1 0.75 0.2 ||| 0-0
+"""
+
+
+@pytest.mark.parametrize("name", ["phrase-table.0-0.gz", "phrase-table.0-0", "fr-en.phrase-table"])
+def test_a_phrase_table_is_columns(name, tfds_dir, tmp_path, monkeypatch):
+    smaller(monkeypatch, "moses_fr_en", sizes={"train": 2}, usual={})
+    data = PHRASES.encode()
+    (tmp_path / "de-en.phrase-table").write_text("not looked at")
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    assert dict(load("moses_fr_en", data_dir=tmp_path).arrays) == {
+        "fr": ("le chien",) * 2,
+        "en": ("the dog", "a dog"),
+        "scores": ("0.5 0.1 0.25 0.2 2.718", "1 0.1 0.75 0.2"),
+    }
+
+
+def test_a_phrase_table_that_is_none_is_one_line(tfds_dir, tmp_path, monkeypatch):
+    smaller(monkeypatch, "moses_fr_en", sizes={"train": 2}, usual={})
+    with pytest.raises(DataNotFound, match="holds no phrase-table.0-0"):
+        load("moses_fr_en", data_dir=tmp_path)
+    first, _ = PHRASES.splitlines()
+    (tmp_path / "phrase-table.0-0").write_text(f"{first}\nle chien ||| a dog\n")
+    with pytest.raises(UserError, match="line 2 is not source .* target ... scores") as said:
+        load("moses_fr_en", data_dir=tmp_path)
+    assert "\n" not in str(said.value)
+
+
 # --- Masks -----------------------------------------------------------------------------------
 
 
@@ -369,6 +401,7 @@ FIRST = {
     "multi30k": ("Two young, White males are outside near many bushes.", "de", "Zwei junge weiße"),
     "europarl_sample": ("resumption of the session", "fr", "reprise de la session"),
     "tatoeba_fra_eng": ("Go.", "fr", "Va !"),
+    "moses_fr_en": ("a maiden speech .", "scores", "0.333333 4.25563e-06 1"),
 }
 
 

@@ -16,7 +16,7 @@ from experiments.seq2seq import measures, translate
 from experiments.seq2seq.claims import CLAIMS
 from experiments.seq2seq.config import LENGTHS, PRESETS
 from experiments.seq2seq.experiment import attention, by_length, reversal, scored
-from experiments.seq2seq.sentences import draw_numbers, load_data, most_similar
+from experiments.seq2seq.sentences import load_data, most_similar
 from experiments.seq2seq.training import (
     in_parts,
     make_learner,
@@ -27,6 +27,7 @@ from experiments.seq2seq.training import (
 )
 from lib.base.errors import UserError
 from lib.base.weights import save_weights
+from lib.batches.numbers import draw_numbers
 from lib.batches.text import Bucket, tokenise
 from lib.run.claims import verdict
 from lib.run.cli import main
