@@ -9,9 +9,9 @@ from PIL import Image
 from experiments.dqn.claims import ATARI
 from experiments.dqn.claims import GAMES as MINATAR
 from experiments.dqn.config import GAMES
-from experiments.dqn.show import colored, episode
-from experiments.dqn.watching import APPEARS
+from experiments.dqn.scripts import APPEARS
 from lib.envs.names import CHANNELS
+from lib.plots.film import colored, episode
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
 from lib.run.paper import Figure as Drawn
 from lib.run.result import Result
