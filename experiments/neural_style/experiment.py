@@ -24,6 +24,7 @@ from experiments.neural_style.style import (
 )
 from lib.base.errors import UserError
 from lib.data import load
+from lib.data.catalogue import find
 from lib.ops.resize import resize
 from lib.pretrained import load as load_pretrained
 from lib.run.loop import member
@@ -93,7 +94,10 @@ def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarra
     images, descriptions = [], []
     for name in names:
         folder, image = name.split("/")
-        split = next(s for s in splits[folder] if image in s.arrays)
+        split = next((s for s in splits[folder] if image in s.arrays), None)
+        if split is None:
+            there = ", ".join(sorted(i for s in splits[folder] for i in s.arrays))
+            raise UserError(f"there is no image {image!r} in {folder}, only {there}", 2)
         images.append(colored(split.arrays[image]))
         if split.describe() not in descriptions:
             descriptions.append(split.describe())
@@ -101,8 +105,7 @@ def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarra
 
 
 def _splits(name: str, data_dir: Path | None) -> list:
-    splits = ("train", "test") if name == "photographs" else ("content", "style")
-    return [load(name, split, data_dir=data_dir) for split in splits]
+    return [load(name, split, data_dir=data_dir) for split in find(name).sizes]
 
 
 def colored(pixels: np.ndarray) -> np.ndarray:
