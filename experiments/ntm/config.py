@@ -170,7 +170,7 @@ class Config:
     """Sequences in one compiled call."""
     tried: tuple[float, ...] = (1e-4, 3e-4, 1e-3)
     """Learning rates that the searches try, for each network (paper: does not say how its were found)."""
-    trial: int = 10_000
+    trial: int = 5_000
     """Sequences that each of them is trained on, in a search."""
     precision: Literal["float32", "tf32"] = "float32"
     """Of everything: attention over 128 rows needs float32."""

@@ -69,28 +69,27 @@ def make_model(config: Config, network: Network, kind: str, outputs: int):
     )
 
 
-def cut_short(update: Callable, task) -> Callable:
-    """`update`, of sequences cut to the shortest of four lengths that leaves all that is scored.
+def cut_short(loss: Callable, task) -> Callable:
+    """`loss(params, sequences, key)`, sequences cut to the shortest of four lengths that holds all scored.
 
     Most sequences are far shorter than the longest: half of the time would go into padding. Where replicas
     share a `vmap` all four would be computed, and tasks of one length have nothing to cut.
     """
-    varies = isinstance(task, VARYING)
-    if not varies or task.steps < SHORT or at_once(conv=False):
-        return update
+    if not isinstance(task, VARYING) or task.steps < SHORT or at_once(conv=False):
+        return loss
     lengths = [-(-task.steps * quarter // 4) for quarter in (1, 2, 3, 4)]
 
-    def cut(state, sequences: Sequence, key):
+    def cut(params, sequences: Sequence, key):
         def to(length):
-            def shorter(state, sequences, key):
-                return update(state, jax.tree.map(lambda x: x[:, :length], sequences), key)
+            def shorter(params, sequences):
+                return loss(params, jax.tree.map(lambda x: x[:, :length], sequences), key)
 
             return shorter
 
         scored = sequences.scored.max(axis=0) > 0
         end = jnp.max(jnp.where(scored, jnp.arange(1, task.steps + 1), 0))
         which = jnp.searchsorted(jnp.array(lengths), end)
-        return jax.lax.switch(which, [to(n) for n in lengths], state, sequences, key)
+        return jax.lax.switch(which, [to(n) for n in lengths], params, sequences)
 
     return cut
 
@@ -115,7 +114,7 @@ def make_learner(
         bits = bits_per_sequence(logits, sequences.targets, sequences.scored).mean()
         return bits * jnp.log(2), {"bits": bits}
 
-    update = cut_short(supervised(loss, tx), task)
+    update = supervised(cut_short(loss, task), tx)
 
     def init(key):
         inputs = jnp.zeros((1, task.steps, task.inputs))
