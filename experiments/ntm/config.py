@@ -250,9 +250,10 @@ PRESETS = {
         copy=replace(
             _PAPER.copy,
             sequences=20_000,
+            length=10,
             feedforward=Network((100,), 3e-4),
             lstm=Network((100,), 3e-4),
-            baseline=Network((256,) * 3, 3e-4, sequences=100_000),
+            baseline=Network((256,) * 3, 3e-4, sequences=60_000),
         ),
         repeat_copy=replace(
             _PAPER.repeat_copy,

@@ -60,6 +60,8 @@ def copy(config: Config, task, learned: Learned, needs: Needs) -> Result:
         longer = replace(task, min_length=length, max_length=length)
         exactness = _exactness(config, longer, learned, length * task.bits)
         metrics |= {f"{of}_{name}_{length}": values for name, values in exactness.items()}
+        if length == most:
+            metrics[f"{of}_wrong_learned"] = exactness["wrong"]
         arrays |= shown(f"copy_{length}", longer, learned, memory=length == most)
     if learned.has_memory:
         model, sequence = learned.model, example(replace(task, min_length=most, max_length=most))
