@@ -134,8 +134,7 @@ COPY = (
         "copy_lstm",
         "exact_80",
         "section 4.1, Figure 4",
-        "Copying carries on: sequences of 80 vectors, 4 times the longest seen (`laptop`: 8 times), without a "
-        "wrong bit",
+        "Copying carries on: sequences of 80 vectors, 4 times the longest seen (`laptop`: 8), no bit wrong",
         "50 copied",
         "at least",
         1,
