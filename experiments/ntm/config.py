@@ -168,7 +168,7 @@ class Config:
     """Sequences between two points of a learning curve."""
     chunk: int = 500
     """Sequences in one compiled call."""
-    tried: tuple[float, ...] = (1e-4, 3e-4, 1e-3)
+    tried: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
     """Learning rates that the searches try, for each network (paper: does not say how its were found)."""
     trial: int = 5_000
     """Sequences that each of them is trained on, in a search."""
@@ -252,8 +252,8 @@ PRESETS = {
             sequences=20_000,
             length=10,
             feedforward=Network((100,), 3e-4),
-            lstm=Network((100,), 3e-4),
-            baseline=Network((256,) * 3, 3e-4, sequences=60_000),
+            lstm=Network((100,), 1e-3),
+            baseline=Network((256,) * 3, 1e-3, sequences=60_000),
         ),
         repeat_copy=replace(
             _PAPER.repeat_copy,
