@@ -56,6 +56,26 @@ def _parameters(task: str, words: str, counts: dict[str, str]) -> tuple[Claim, .
     )
 
 
+def _searched(task: str, words: str, rates: tuple[float, ...]) -> tuple[Claim, ...]:
+    """What each network's cost came to at each of the learning rates that were tried."""
+    return tuple(
+        _claim(
+            f"{task}_{kind}_search",
+            f"at_{rate:g}",
+            "–",
+            f"{words}, in the search at a learning rate of {rate:g}: {model}",
+            "–",
+            "at most",
+            float("nan"),
+            "bits",
+            kind="reference",
+            metric=f"{task}_{kind}_at_{rate:g}",
+        )
+        for kind, model in _MODELS.items()
+        for rate in rates
+    )
+
+
 _PAPER_ONLY = ("paper",)
 """Where numbers of sequences are judged: `laptop` raises learning rates, and not all alike."""
 
@@ -188,6 +208,7 @@ COPY = (
         # Two heads that stay on one row have this too.
         baseline=Baseline("copy_lstm_step_of_one", "at least", 0.95, "the write head stays"),
     ),
+    *_searched("copy", "Copy, cost", (1e-4, 3e-4, 1e-3, 3e-3)),
     *_parameters(
         "copy", "copy", {"feedforward": "17 162", "lstm": "67 561", "baseline": "1 352 969"}
     ),
