@@ -207,6 +207,14 @@ PARTS = {
         data=_SEEN,
         takes={"paper": "2 min on an H100"},
     ),
+    "pooling": Part(
+        "Methods: average pooling against max-pooling",
+        ("pooling_*", "max_over_avg"),
+        needs=("inputs",),
+        data=(*_SEEN, "calibration"),
+        default=lambda config: False,  # two more networks to compile
+        takes={"paper": "2 min on an H100"},
+    ),
 }
 """With the network compiled once a part: 40 s for each shape, 10 s an artwork, 3 s a small image."""
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from experiments.neural_style import checks, studies
 from experiments.neural_style.config import SETS, Config, check, choose, fitted
-from experiments.neural_style.network import Network, prepare
+from experiments.neural_style.network import Network, normalised, prepare
+from experiments.neural_style.pooling import pooling
 from experiments.neural_style.style import (
     from_pixels,
     losses,
@@ -82,7 +83,7 @@ def load_data(
         options = {"pooling": config.pooling, "precision": config.precision}
         network = plain = prepare(pretrained, **options)
         if config.unit_mean:
-            network = prepare(pretrained, calibration=calibration, **options)
+            network = normalised(plain, calibration)
         measured_on = about["calibration"] if config.unit_mean else []
         about["network"] = [*measured_on, pretrained.describe()]
     return Data(network, plain, content, styles, calibration, about)
@@ -213,4 +214,5 @@ PARTS = {
     "figure_5": part(studies.figure_5),
     "equation_1": part(studies.equation_1),
     "optimisers": part(studies.optimisers),
+    "pooling": part(pooling),
 }
