@@ -250,10 +250,8 @@ PRESETS = {
         copy=replace(
             _PAPER.copy,
             sequences=20_000,
-            length=10,
             feedforward=Network((100,), 3e-4),
-            lstm=Network((100,), 1e-3),
-            baseline=Network((256,) * 3, 1e-3, sequences=60_000),
+            lstm=Network((100,), 3e-4),
         ),
         repeat_copy=replace(
             _PAPER.repeat_copy,
