@@ -270,9 +270,10 @@ def test_what_is_not_asked_for_is_not_loaded(monkeypatch, neural_style_smoke):
     assert set(whole.about) == {"network", "content", "styles", "calibration"}
 
 
-def test_composition_vii_is_read_from_a_persons_folder(tmp_path):
+def test_composition_vii_is_read_from_a_persons_folder(tmp_path, monkeypatch):
     from PIL import Image
 
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "kept"))
     config = replace(PRESETS["smoke"], styles=("photographs/ihc", "kandinsky/composition_vii"))
     options = {"data_dir": tmp_path, "only": {"styles"}}
     with pytest.raises(UserError, match="kandinsky"):
