@@ -423,7 +423,7 @@ def test_updates_are_of_what_is_scored_and_of_little_padding():
 
 
 def test_networks_that_were_searched_are_trained_at_the_best_rate_tried():
-    """Of the committed records: of the rates in the search the one of the least cost is the config's."""
+    """The config's is the rate of the least cost, or of several that learned the task the smallest."""
     searched = 0
     for name, record in load_paper("experiments.ntm").records().items():
         costs = {}
@@ -435,7 +435,8 @@ def test_networks_that_were_searched_are_trained_at_the_best_rate_tried():
             task, kind = part.rsplit("_", 1)
             assert set(of_rates) == set(record["config"]["tried"]), (name, part)
             chosen = record["config"][task][kind]["learning_rate"]
-            assert chosen == min(of_rates, key=of_rates.get), (name, part)
+            learned = [rate for rate, cost in of_rates.items() if cost < experiment.SOLVED]
+            assert chosen == min(learned or [min(of_rates, key=of_rates.get)]), (name, part)
             searched += 1
     assert searched >= 3
 
