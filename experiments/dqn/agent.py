@@ -11,14 +11,15 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from experiments.dqn.config import Config, Variant
+from experiments.dqn.config import Config
+from experiments.dqn.variants import Variant
 from lib.envs import replay
 from lib.envs.games import Game, make_game, reset_where
 from lib.models.q_network import NETWORKS
 from lib.run.keys import many_keys
 from lib.steps import q_learning
-from lib.steps.optimizers import deepmind_rmsprop
 from lib.steps.q_learning import QState, Transitions, epsilon_greedy
 
 Params = Any
@@ -52,8 +53,18 @@ def renews_target(config: Config, update: jax.Array | int) -> jax.Array | bool:
 
 
 def make_rule(config: Config, variant: Variant, value: Callable) -> tuple:
-    """The optimiser, and `learn(QState, Transitions) -> (QState, metrics)`."""
-    tx = deepmind_rmsprop(variant.learning_rate)
+    """The optimiser, and `learn(QState, Transitions) -> (QState, metrics)`.
+
+    RMSProp is the released code's, centred (Mnih et al. 2015, Extended Data Table 1):
+
+        g <- 0.95 g + 0.05 grad,   n <- 0.95 n + 0.05 grad^2,
+        theta <- theta - lr grad / sqrt(n - g^2 + 0.01)
+
+    Both "momenta" of the paper's table are averaging constants: there is no velocity. The "min squared
+    gradient" is inside the root, so that the scale of the gradient matters: a sum is not a mean.
+    """
+    rate = variant.learning_rate
+    tx = optax.rmsprop(rate, decay=0.95, eps=0.01, centered=True, eps_in_sqrt=True)
     learn = q_learning.q_learning(
         value,
         tx,

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.dqn.agent import exploration, make_rule, pace, renews_target
-from experiments.dqn.config import Config, Variant
-from experiments.dqn.device import Trained
+from experiments.dqn.config import Config
+from experiments.dqn.minatar import Trained
+from experiments.dqn.variants import Variant
 from lib.envs import atari as emulator
 from lib.envs.frame_memory import FrameMemory, bytes_needed, check_memory
 from lib.models.q_network import NETWORKS

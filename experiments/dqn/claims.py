@@ -1,6 +1,6 @@
 """What the two DQN papers state, as data."""
 
-from experiments.dqn.scores import ABLATIONS
+from experiments.dqn.published import ABLATIONS
 from lib.envs.names import slug
 from lib.run.claims import Baseline, Claim
 

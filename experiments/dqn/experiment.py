@@ -7,21 +7,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments.dqn import atari, device
+from experiments.dqn import atari, minatar
 from experiments.dqn.chain import learn_chain
-from experiments.dqn.config import (
-    AGENTS,
-    CELLS,
-    GAMES,
-    PREFIXES,
-    Config,
-    Variant,
-    cell_name,
-    check_network,
-    full_agent,
-)
+from experiments.dqn.config import GAMES, PREFIXES, Config, check_network
 from experiments.dqn.measures import looks, travel
-from experiments.dqn.scores import normalised
+from experiments.dqn.published import normalised
+from experiments.dqn.variants import AGENTS, CELLS, Variant, cell_name, full_agent
 from lib.base.errors import UserError
 from lib.envs.names import is_atari, slug
 from lib.run.keys import purpose
@@ -66,7 +57,7 @@ def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, 
 
 def world_of(name: str):
     """The module that plays the game `name`."""
-    return atari if is_atari(name) else device
+    return atari if is_atari(name) else minatar
 
 
 def chain(config, keys, data, watch, needs) -> Result:

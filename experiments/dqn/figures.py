@@ -9,9 +9,9 @@ from PIL import Image
 from experiments.dqn.claims import ATARI
 from experiments.dqn.claims import GAMES as MINATAR
 from experiments.dqn.config import GAMES
-from experiments.dqn.show import colored, episode
-from experiments.dqn.watching import APPEARS
+from experiments.dqn.scripts import APPEARS
 from lib.envs.names import CHANNELS
+from lib.plots.film import colored, episode
 from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
 from lib.run.paper import Figure as Drawn
 from lib.run.result import Result
@@ -58,7 +58,7 @@ def figure_2(result: Result, *games: str) -> Figure:
         _draw(below, *_curve(result, f"{game}-dqn", "held_out_q"), DISCRIMINATOR)
         above.set_title(title(game))
         below.set_xlabel("thousand agent steps")
-    axes[0, 0].set_ylabel("score (30 games)")
+    axes[0, 0].set_ylabel("mean score")
     axes[1, 0].set_ylabel("max Q, held-out states")
     axes[0, 0].legend(fontsize=8)
     return figure
@@ -91,7 +91,10 @@ def figure_3(result: Result, game: str) -> Figure | None:
     for axis in axes[1]:
         axis.remove()
     trace = figure.add_subplot(grid[1, :])
+    trace.spines[["top", "right"]].set_visible(False)
     steps = np.arange(start, end)
+    # How values change is asked, and agents differ by how high they are.
+    values = values - values[:, start : start + 1]
     for value in values:
         trace.plot(steps, value[start:end], color=MODEL, lw=0.6, alpha=0.5)
     mean = values.mean(axis=0)
@@ -102,7 +105,8 @@ def figure_3(result: Result, game: str) -> Figure | None:
     for t in hits[(hits >= start) & (hits < end)]:
         trace.axvline(t, color=GUIDE, lw=0.8, ls=":", zorder=0)
     trace.set(
-        xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)", ylabel="max Q"
+        xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)",
+        ylabel="max Q, less the first",
     )
     return figure
 
@@ -116,20 +120,18 @@ def figure_4(result: Result, game: str) -> Figure:
     figure.colorbar(dots, label="max Q", shrink=0.7)
     order = np.argsort(value)
     for place, share in enumerate((0.02, 0.2, 0.4, 0.6, 0.8, 0.98)):
-        i = order[int(share * (len(order) - 1))]
-        inset = axis.inset_axes([0.01 + 0.165 * place, 1.01, 0.15, 0.18])
+        i, letter = order[int(share * (len(order) - 1))], "abcdef"[place]
+        inset = axis.inset_axes([0.01 + 0.165 * place, 1.03, 0.15, 0.18])
         inset.imshow(screens[i])
-        inset.set_xticks([])
-        inset.set_yticks([])
-        inset.set_title(f"{value[i]:.1f}", fontsize=8)
+        inset.set(xticks=[], yticks=[])
+        inset.set_title(f"{letter}: {value[i]:.1f}", fontsize=8)
+        axis.plot(*plane[i], "o", mfc="none", color=DATA, ms=9)
         axis.annotate(
-            "",
-            plane[i],
-            (0.085 + 0.165 * place, 1.01),
-            textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-", "color": GUIDE, "lw": 0.7},
+            *(letter, plane[i]),
+            **{"textcoords": "offset points", "xytext": (5, 5), "weight": "bold", "color": DATA},
         )
     axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
     axis.set_xlabel(
         f"{title(game)}: states of the agent's own play, t-SNE of the last hidden layer"
     )
@@ -154,7 +156,7 @@ def _two_curves(result: Result, game: str, pair: dict[str, str], more: str = "")
     figure, axis = subplots(width=4, height=3)
     for (agent, label), color in zip(pair.items(), (MODEL, "#d1495b"), strict=True):
         _draw(axis, *_curve(result, f"{game}-{agent}", "score"), color, label)
-    axis.set(title=title(game) + more, xlabel="thousand agent steps", ylabel="score (30 games)")
+    axis.set(title=title(game) + more, xlabel="thousand agent steps", ylabel="mean score")
     axis.legend(fontsize=8)
     return figure
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from experiments.dqn.config import AGENTS, Config, Variant
+from experiments.dqn.config import Config
+from experiments.dqn.variants import AGENTS, Variant
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, read_json, reading, write_atomically
 from lib.base.words import read_options
@@ -44,7 +45,7 @@ def main(words: list[str]) -> None:
 
     film = _film_atari if is_atari(name) else _film_device
     screens, value, reward = film(config, name, variant, params, request.steps, request.seed)
-    from experiments.dqn.show import episode
+    from lib.plots.film import episode
 
     out = request.out or request.run / f"{slug(name)}-{variant.name}.gif"
     with disk_errors(f"cannot write {out}"):
@@ -100,9 +101,9 @@ def _film_device(config, name, variant, params, steps: int, seed: int) -> Film:
     import jax
 
     from experiments.dqn.agent import make_agent
-    from experiments.dqn.device import pictures
-    from experiments.dqn.show import colored
-    from experiments.dqn.watching import make_watcher
+    from experiments.dqn.episodes import make_watcher
+    from experiments.dqn.minatar import pictures
+    from lib.plots.film import colored
 
     agent = make_agent(config, name, variant)
     watch = make_watcher(agent, config.evaluate_epsilon, steps)

@@ -10,7 +10,8 @@ import numpy as np
 
 from experiments.neural_style import checks, studies
 from experiments.neural_style.config import SETS, Config, check, choose, fitted
-from experiments.neural_style.network import Network, prepare
+from experiments.neural_style.network import Network, normalised, prepare
+from experiments.neural_style.pooling import pooling
 from experiments.neural_style.style import (
     from_pixels,
     losses,
@@ -24,6 +25,7 @@ from experiments.neural_style.style import (
 )
 from lib.base.errors import UserError
 from lib.data import load
+from lib.data.catalogue import find
 from lib.ops.resize import resize
 from lib.pretrained import load as load_pretrained
 from lib.run.loop import member
@@ -81,7 +83,7 @@ def load_data(
         options = {"pooling": config.pooling, "precision": config.precision}
         network = plain = prepare(pretrained, **options)
         if config.unit_mean:
-            network = prepare(pretrained, calibration=calibration, **options)
+            network = normalised(plain, calibration)
         measured_on = about["calibration"] if config.unit_mean else []
         about["network"] = [*measured_on, pretrained.describe()]
     return Data(network, plain, content, styles, calibration, about)
@@ -93,7 +95,10 @@ def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarra
     images, descriptions = [], []
     for name in names:
         folder, image = name.split("/")
-        split = next(s for s in splits[folder] if image in s.arrays)
+        split = next((s for s in splits[folder] if image in s.arrays), None)
+        if split is None:
+            there = ", ".join(sorted(i for s in splits[folder] for i in s.arrays))
+            raise UserError(f"there is no image {image!r} in {folder}, only {there}", 2)
         images.append(colored(split.arrays[image]))
         if split.describe() not in descriptions:
             descriptions.append(split.describe())
@@ -101,8 +106,7 @@ def _find(names: tuple[str, ...], data_dir: Path | None) -> tuple[list[np.ndarra
 
 
 def _splits(name: str, data_dir: Path | None) -> list:
-    splits = ("train", "test") if name == "photographs" else ("content", "style")
-    return [load(name, split, data_dir=data_dir) for split in splits]
+    return [load(name, split, data_dir=data_dir) for split in find(name).sizes]
 
 
 def colored(pixels: np.ndarray) -> np.ndarray:
@@ -210,4 +214,5 @@ PARTS = {
     "figure_5": part(studies.figure_5),
     "equation_1": part(studies.equation_1),
     "optimisers": part(studies.optimisers),
+    "pooling": part(pooling),
 }

@@ -68,19 +68,38 @@ def prepare(
         none: the weights stay as they are.
     """
     name = pretrained.network.name
-    features = make_features(name, pooling, precision)
-    mean = np.asarray(pretrained.network.mean, np.float32)
-    params, means = pretrained.params, None
     inputs = squeezenet.inputs_of() if name == "squeezenet1_1" else vgg.inputs_of(int(name[3:]))
-    if calibration:
-        # The classifier is not looked at; what nothing reads must stay.
-        has = {layer for layer in inputs if _has(params, layer)}
-        inner = tuple(sorted({i for layer in has for i in inputs[layer]} - {"fc6", "fc7"}))
-        images = [image.astype(np.float32) - mean for image in calibration]
-        means = mean_activations(lambda image: features(params, image, inner), images)
-        params = unit_mean(params, means, inputs)
-    params = jax.device_put(params)
-    return Network(name, features, params, mean, LAYERS[name], means, dict(inputs))
+    plain = Network(
+        name,
+        make_features(name, pooling, precision),
+        jax.device_put(pretrained.params),
+        np.asarray(pretrained.network.mean, np.float32),
+        LAYERS[name],
+        None,
+        dict(inputs),
+    )
+    return normalised(plain, calibration)
+
+
+def normalised(plain: Network, calibration: Sequence[np.ndarray]) -> Network:
+    """`plain` with every channel's mean activation over `calibration` made one; as it is without any."""
+    if not calibration:
+        return plain
+    # The classifier is not looked at; what nothing reads must stay.
+    has = {layer for layer in plain.inputs if _has(plain.params, layer)}
+    inner = tuple(sorted({i for layer in has for i in plain.inputs[layer]} - {"fc6", "fc7"}))
+    images = [image.astype(np.float32) - plain.mean for image in calibration]
+    means = mean_activations(lambda image: plain.features(plain.params, image, inner), images)
+    params = jax.device_put(unit_mean(plain.params, means, plain.inputs))
+    return plain._replace(params=params, means=means)
+
+
+def pooled(
+    plain: Network, pooling: str, precision: str, calibration: Sequence[np.ndarray]
+) -> Network:
+    """The network as published with another pooling, and normalised with that."""
+    features = make_features(plain.name, pooling, precision)
+    return normalised(plain._replace(features=features), calibration)
 
 
 def _has(params: Params, layer: str) -> bool:

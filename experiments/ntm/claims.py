@@ -56,11 +56,35 @@ def _parameters(task: str, words: str, counts: dict[str, str]) -> tuple[Claim, .
     )
 
 
+def _searched(task: str, words: str, rates: tuple[float, ...]) -> tuple[Claim, ...]:
+    """What each network's cost came to at each of the learning rates that were tried."""
+    return tuple(
+        _claim(
+            f"{task}_{kind}_search",
+            f"at_{rate:g}",
+            "–",
+            f"{words}, in the search at a learning rate of {rate:g}: {model}",
+            "–",
+            "at most",
+            float("nan"),
+            "bits",
+            kind="reference",
+            presets=(),  # no preset asks for them
+            metric=f"{task}_{kind}_at_{rate:g}",
+        )
+        for kind, model in _MODELS.items()
+        for rate in rates
+    )
+
+
 _PAPER_ONLY = ("paper",)
 """Where numbers of sequences are judged: `laptop` raises learning rates, and not all alike."""
 
 _COPY_LEARNED = Baseline(
-    "copy_baseline_wrong_20", "at most", 0.05, "the LSTM has not learned to copy 20 vectors"
+    "copy_baseline_wrong_learned",
+    "at most",
+    0.05,
+    "the LSTM has not learned to copy as far as it was shown",
 )
 _REPEAT_COPY_LEARNED = Baseline(
     "repeat_copy_baseline_wrong_10x10",
@@ -101,7 +125,7 @@ COPY = (
         "copy_baseline",
         "bits",
         "Figure 3",
-        "Copy, cost after as many sequences: LSTM without memory",
+        "Copy, cost in the end: LSTM without memory",
         "4.8 after 100 000",
         "bits",
     ),
@@ -120,7 +144,7 @@ COPY = (
         "lstm_times_faster",
         "Figure 3",
         "Copying: how many times as many sequences as the NTM with an LSTM controller the LSTM without "
-        "memory needs (a lower bound where it never gets there)",
+        "memory needs",
         "about 10",
         "at least",
         5,  # half of the paper's
@@ -185,6 +209,7 @@ COPY = (
         # Two heads that stay on one row have this too.
         baseline=Baseline("copy_lstm_step_of_one", "at least", 0.95, "the write head stays"),
     ),
+    *_searched("copy", "Copy, cost", (1e-4, 3e-4, 1e-3, 3e-3)),
     *_parameters(
         "copy", "copy", {"feedforward": "17 162", "lstm": "67 561", "baseline": "1 352 969"}
     ),
@@ -235,7 +260,7 @@ REPEAT_COPY = (
         "lstm_times_faster",
         "Figure 7",
         "Repeating: how many times as many sequences as the NTM with an LSTM controller the LSTM without "
-        "memory needs (a lower bound where it never gets there)",
+        "memory needs",
         "about 6",
         "at least",
         3,  # half of the paper's
@@ -324,23 +349,6 @@ ASSOCIATIVE_RECALL = (
         "bits",
         baseline=Baseline(
             "associative_recall_baseline_bits",
-            "at most",
-            _HALF_OF_CHANCE,
-            "the LSTM has learned less than half of it",
-        ),
-    ),
-    _claim(
-        "associative_recall",
-        "feedforward_times_faster",
-        "Figure 10",
-        "Associative recall: how many times as many sequences as the NTM with a feedforward controller the "
-        "LSTM without memory needs (a lower bound where it never gets there)",
-        "more than 30",
-        "at least",
-        15,  # half of the paper's
-        presets=_PAPER_ONLY,
-        baseline=Baseline(
-            "associative_recall_compared_cost",
             "at most",
             _HALF_OF_CHANCE,
             "the LSTM has learned less than half of it",

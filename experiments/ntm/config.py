@@ -4,13 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.ntm.claims import CLAIMS
+from experiments.ntm.parts import MODELS, PARTS, TASKS
 from lib.run.config import at_least
-from lib.run.paper import Part
 
 __all__ = ["CLAIMS", "PARTS", "PRESETS", "SELECTS", "TITLE", "Config", "Network", "Task"]
-
-TASKS = ("copy", "repeat_copy", "associative_recall", "ngrams", "priority_sort")
-MODELS = ("feedforward", "lstm", "baseline")
 
 TITLE = "Neural Turing Machines (Graves et al., 2014)"
 
@@ -25,9 +22,11 @@ class Network:
     """Of RMSProp."""
     heads: int = 1
     """Read heads, and as many write heads; the baseline has none."""
+    sequences: int = 0
+    """Trained on; 0: as many as the task says (paper: the same for all)."""
 
     def __post_init__(self):
-        at_least(self, heads=1, learning_rate=0)
+        at_least(self, heads=1, learning_rate=0, sequences=0)
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError("--hidden must be one or more sizes above 0")
 
@@ -169,6 +168,10 @@ class Config:
     """Sequences between two points of a learning curve."""
     chunk: int = 500
     """Sequences in one compiled call."""
+    tried: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
+    """Learning rates that the searches try, for each network (paper: does not say how its were found)."""
+    trial: int = 5_000
+    """Sequences that each of them is trained on, in a search."""
     precision: Literal["float32", "tf32"] = "float32"
     """Of everything: attention over 128 rows needs float32."""
     copy: Copy = Copy(
@@ -190,7 +193,9 @@ class Config:
     )
 
     def __post_init__(self):
-        at_least(self, rows=3, width=1, batch=1, validation=1, every=1, chunk=1)
+        at_least(self, rows=3, width=1, batch=1, validation=1, every=1, chunk=1, trial=1)
+        if not self.tried or not min(self.tried) > 0:
+            raise ValueError("--tried must be one or more learning rates above 0")
         if not self.clip > 0:
             raise ValueError(f"--clip must be above 0, not {self.clip}")
         for field in ("tasks", "models"):
@@ -280,74 +285,3 @@ PRESETS = {
 }
 
 SELECTS = ("tasks", "models")
-
-_COVERS = {
-    "copy": "Copy (Figures 3 to 6)",
-    "repeat_copy": "Repeat copy (Figures 7 to 9)",
-    "associative_recall": "Associative recall (Figures 10 to 12)",
-    "ngrams": "Dynamic N-grams (Figures 13 to 15)",
-    "priority_sort": "Priority sort (Figures 16 to 18)",
-}
-_MEASURED = {
-    "copy": (
-        *("exact_*", "wrong_*", "bits_*"),
-        *("focus", "step_of_one", "read_where_written"),
-    ),
-    "repeat_copy": ("exact_*", "wrong_*", "bits_*"),
-    "associative_recall": ("bits_*",),
-    "ngrams": ("above_optimal",),
-    "priority_sort": ("linear", "linear_shuffled"),
-}
-"""Of each network, beside what every task has."""
-COMPARED = {task: "times_faster" for task in TASKS[:3]} | {task: "bits_saved" for task in TASKS[3:]}
-"""Of each NTM beside the LSTM without memory; nothing comes below a bit on the last two tasks."""
-_TAKES = {
-    "copy": "half an hour (NTM) or 2 h (LSTM without memory) on two cores",
-    "repeat_copy": "1.5 h (NTM) or more (LSTM without memory) on two cores",
-    "associative_recall": "half an hour (NTM) or more (LSTM without memory) on two cores",
-    "ngrams": "2.5 h on two cores",
-}
-"""A million sequences, from the times that `laptop` and single updates took; `laptop`'s LSTMs are smaller."""
-
-
-def _network(task: str, kind: str) -> Part:
-    """Trains one network on one task, and tests it."""
-    measured = ("bits", "sequences", "parameters", *_MEASURED[task])
-    return Part(
-        _COVERS[task],
-        tuple(f"{task}_{kind}_{name}" for name in measured),
-        needs=("ngrams_optimal",) * (task == "ngrams"),
-        data=(task,),
-        default=lambda config: task in config.tasks and kind in config.models,
-        takes={"paper": _TAKES[task]} if task in _TAKES else {},
-    )
-
-
-def _comparison(task: str) -> Part:
-    """What the three networks of a task are beside each other."""
-    return Part(
-        _COVERS[task],
-        (f"{task}_*_{COMPARED[task]}", f"{task}_compared_cost"),
-        needs=tuple(f"{task}_{kind}" for kind in MODELS),
-        data=(task,),
-        default=lambda config: task in config.tasks and set(config.models) == set(MODELS),
-        takes={"paper": _TAKES[task]} if task in _TAKES else {},
-    )
-
-
-def _parts() -> dict[str, Part]:
-    parts = {}
-    for task in TASKS:
-        if task == "ngrams":
-            parts["ngrams_optimal"] = Part(
-                "The optimal estimator of N-grams (section 4.4)",
-                ("ngrams_optimal_*",),
-                data=("ngrams",),
-                default=lambda config: "ngrams" in config.tasks,
-            )
-        parts |= {f"{task}_{kind}": _network(task, kind) for kind in MODELS}
-        parts[task] = _comparison(task)
-    return parts
-
-
-PARTS = _parts()

@@ -1,6 +1,7 @@
 """The Neural Turing Machine paper: each network learns each task, and is asked how far it carries."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,8 @@ import jax
 import numpy as np
 
 from experiments.ntm import measures
-from experiments.ntm.config import COMPARED, MODELS, TASKS, Config
+from experiments.ntm.config import Config
+from experiments.ntm.parts import COMPARED, MODELS, TASKS
 from experiments.ntm.training import costs, make_model, make_task, train_network
 from lib.run.loop import member
 from lib.run.paper import load_paper
@@ -71,6 +73,23 @@ def train_and_test(
     return result | measures.MEASURES[task_name](config, task, learned, needs)
 
 
+def search(task_name: str, kind: str, config: Config, keys: jax.Array, watch: Watch) -> Result:
+    """One network on one task at each of the learning rates `config.tried`: where its cost comes to.
+
+    Another stream of sequences, and other weights, than those that are trained in the end.
+    """
+    of, metrics, history = f"{task_name}_{kind}", {}, {}
+    settings = getattr(config, task_name)
+    for rate in config.tried:
+        network = replace(getattr(settings, kind), learning_rate=rate, sequences=config.trial)
+        at_rate = replace(config, **{task_name: replace(settings, **{kind: network})})
+        name = f"{task_name}-{kind}-at-{rate:g}"
+        trained = train_network(name, at_rate, task_name, kind, keys, watch)
+        metrics[f"{of}_at_{rate:g}"] = trained.history[-1]["validation"]
+        history[name] = trained.history
+    return Result(metrics, history)
+
+
 def until(history: list[dict], replica: int) -> float:
     """Sequences seen when the learning curve stays below `SOLVED`; infinite if it never does."""
     sequences = np.inf
@@ -89,11 +108,11 @@ def compare(task_name: str, config: Config, needs: Mapping[str, Result]) -> Resu
     def of(kind: str, what: str) -> list[float]:
         return needs[f"{task_name}_{kind}"].metrics[f"{task_name}_{kind}_{what}"]
 
-    what, sequences = COMPARED[task_name], getattr(config, task_name).sequences
+    what = COMPARED[task_name]
     metrics = {}
     for kind in MODELS[:2]:
         if what == "times_faster":
-            compared = times_faster(of(kind, "sequences"), of("baseline", "sequences"), sequences)
+            compared = times_faster(of(kind, "sequences"), of("baseline", "sequences"))
         else:
             pairs = zip(of(kind, "bits"), of("baseline", "bits"), strict=True)
             compared = [theirs - own for own, theirs in pairs]
@@ -103,18 +122,27 @@ def compare(task_name: str, config: Config, needs: Mapping[str, Result]) -> Resu
     return Result(metrics)
 
 
-def times_faster(ours: list[float], baseline: list[float], sequences: int) -> list[float]:
-    """How many times the sequences the baseline needs; where it never gets there, a lower bound.
+def times_faster(ours: list[float], baseline: list[float]) -> list[float]:
+    """How many times the sequences the baseline needs; NaN where it never gets there: nobody knows.
 
-    That is how many times those that it has seen. A network that never gets there itself has 0.
+    A network that never gets there itself has 0.
     """
-    return [min(theirs, sequences) / own for own, theirs in zip(ours, baseline, strict=True)]
+    pairs = zip(ours, baseline, strict=True)
+    return [theirs / own if np.isfinite(theirs) else np.nan for own, theirs in pairs]
 
 
 def _network(task_name: str, kind: str):
     def part(config, keys, data, watch, needs):
         del data
         return train_and_test(task_name, kind, config, keys, watch, needs)
+
+    return part
+
+
+def _search(task_name: str, kind: str):
+    def part(config, keys, data, watch, needs):
+        del data, needs
+        return search(task_name, kind, config, keys, watch)
 
     return part
 
@@ -138,6 +166,7 @@ def _parts() -> dict:
     for task in TASKS:
         if task == "ngrams":
             parts["ngrams_optimal"] = ngrams_optimal
+        parts |= {f"{task}_{kind}_search": _search(task, kind) for kind in MODELS}
         parts |= {f"{task}_{kind}": _network(task, kind) for kind in MODELS}
         parts[task] = _comparison(task)
     return parts

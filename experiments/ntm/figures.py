@@ -127,8 +127,13 @@ def figure_10(result: Result) -> Figure | None:
 def figure_11(result: Result) -> Figure | None:
     """Figure 11: the cost of recall among more items than trained on."""
     trained = _of_any(result, "associative_recall_{}_trained_up_to")
-    pattern = r"associative_recall_{}_bits_(\d+)"
-    return swept(result, pattern, trained, "items in the sequence", "cost a sequence, bits")
+    scored, targets = (
+        _of_any(result, f"associative_recall_{{}}_{x}") for x in ("scored", "targets")
+    )
+    if scored is None:
+        return None
+    pattern, chance = r"associative_recall_{}_bits_(\d+)", scored.sum() * targets.shape[1]
+    return swept(result, pattern, trained, "items in the sequence", "cost a sequence, bits", chance)
 
 
 def figure_12(result: Result) -> Figure | None:
@@ -233,9 +238,13 @@ def figure_17(result: Result) -> Figure | None:
     lines = np.flatnonzero(peak & (profile > profile.max() / 2))
 
     figure, axes = subplots(1, 3, width=9, height=3.4, sharey=True)
-    step, row = np.nonzero(written[:, head] > 0.1)
+    step, row = np.nonzero(written[:, head] > 0.05)
     share = written[step, head, row]
-    axes[0].scatter(priorities[step], row, s=40 * share, color=MODEL, label="written, by share")
+    axes[0].scatter(
+        *(priorities[step], row),
+        **{"s": 12 + 60 * share, "color": MODEL, "alpha": 0.7, "lw": 0},
+        label="written (size: share)",
+    )
     ends = np.array([-1, 1])
     for line in lines:
         axes[0].plot(ends, line + slope * ends, color=DATA, lw=0.8)
@@ -244,7 +253,7 @@ def figure_17(result: Result) -> Figure | None:
         )
     axes[0].plot([], [], color=DATA, lw=0.8, label=f"lines, {slope:g} rows a unit")
     axes[0].set(xlabel="priority", ylabel="row of the memory")
-    axes[0].legend(frameon=False, fontsize=8, loc=(0.3, 0.2))
+    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8)
     reads = weightings[shown + 1 :, :reading].max(axis=1)
     for axis, values, title in (
         (axes[1], written[:, head], f"head {head + 1} writes; circles: the lines"),
@@ -264,7 +273,7 @@ def figure_18(result: Result) -> Figure | None:
 def figure_generalisation(result: Result) -> Figure | None:
     """Figures 4 and 5 in numbers: the share of bits that are wrong against the length of a copy."""
     trained = _of_any(result, "copy_{}_trained_up_to")
-    return swept(result, r"copy_{}_wrong_(\d+)", trained, "vectors", "share of wrong bits")
+    return swept(result, r"copy_{}_wrong_(\d+)", trained, "vectors", "share of wrong bits", 0.5)
 
 
 def figure_heads(result: Result) -> list[Image.Image] | None:

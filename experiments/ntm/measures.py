@@ -56,10 +56,12 @@ def copy(config: Config, task, learned: Learned, needs: Needs) -> Result:
     del needs
     of, most = f"copy_{learned.kind}", config.copy.length
     metrics, arrays = {}, {f"{of}_trained_up_to": np.array(most)}
-    for length in config.copy.tested:
+    for length in sorted({*config.copy.tested, most}):
         longer = replace(task, min_length=length, max_length=length)
         exactness = _exactness(config, longer, learned, length * task.bits)
         metrics |= {f"{of}_{name}_{length}": values for name, values in exactness.items()}
+        if length == most:
+            metrics[f"{of}_wrong_learned"] = exactness["wrong"]
         arrays |= shown(f"copy_{length}", longer, learned, memory=length == most)
     if learned.has_memory:
         model, sequence = learned.model, example(replace(task, min_length=most, max_length=most))

@@ -48,8 +48,10 @@ def curves(result: Result, task: str, top: float):
     return figure, axis
 
 
-def swept(result: Result, pattern: str, trained: int, xlabel: str, ylabel: str) -> Figure | None:
-    """Metrics `pattern` (of a model, of a number) against the number: median and range over seeds."""
+def swept(
+    result: Result, pattern: str, trained: int, xlabel: str, ylabel: str, chance: float
+) -> Figure | None:
+    """Metrics `pattern` (of a model, of a number) against the number: a thin line a seed and their median."""
     figure = None
     for kind, (label, color) in MODELS.items():
         matches = (re.fullmatch(pattern.format(kind), name) for name in result.metrics)
@@ -57,16 +59,18 @@ def swept(result: Result, pattern: str, trained: int, xlabel: str, ylabel: str) 
         if not tested:
             continue
         if figure is None:
-            figure, axis = subplots(width=6, height=3.2)
+            figure, axis = subplots(width=6.5, height=3.2)
         x, values = [number for number, _ in tested], np.array([value for _, value in tested])
-        axis.plot(x, np.median(values, axis=1), color=color, marker="o", label=label)
-        axis.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, lw=0)
+        axis.plot(x, np.median(values, axis=1), color=color, marker="o", lw=2.2, label=label)
+        if values.shape[1] > 1:
+            axis.plot(x, values, color=color, lw=0.7, alpha=0.6)
     if figure is not None:
         left = axis.get_xlim()[0]
         axis.axvspan(left, trained, color=GUIDE, alpha=0.2, lw=0, label="trained on", zorder=0)
+        axis.axhline(chance, color=GUIDE, ls=":", label="chance")
         axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(left, None))
         axis.set_ylim(bottom=min(0, -0.02 * axis.get_ylim()[1]))
-        axis.legend(frameon=False)
+        figure.legend(loc="outside right center", frameon=False)
     return figure
 
 

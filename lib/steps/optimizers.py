@@ -67,50 +67,6 @@ def adjustable_clipping(
     return optax.GradientTransformation(init, update)
 
 
-class DeepMindRMSPropState(NamedTuple):
-    """Running means of the gradient and of its square, like the parameters."""
-
-    mean: optax.Params
-    square: optax.Params
-
-
-def deepmind_rmsprop(
-    learning_rate: float, decay: float = 0.95, floor: float = 0.01
-) -> optax.GradientTransformation:
-    """The centred RMSProp of DQN's released code (Mnih et al. 2015, Extended Data Table 1).
-
-        g <- decay g + (1 - decay) grad,   n <- decay n + (1 - decay) grad^2,
-        theta <- theta - lr grad / sqrt(n - g^2 + floor)
-
-    Both "momenta" of the paper's table are averaging constants: there is no velocity. `floor` is inside the
-    root ("min squared gradient"), so that the scale of the gradient matters: a sum over the minibatch is
-    not a mean.
-    """
-
-    def init(params):
-        return DeepMindRMSPropState(
-            jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
-        )
-
-    def update(gradients, state, params=None):
-        del params
-
-        def average(old, new):
-            return jax.tree.map(lambda o, n: decay * o + (1 - decay) * n, old, new)
-
-        mean = average(state.mean, gradients)
-        square = average(state.square, jax.tree.map(jnp.square, gradients))
-        steps = jax.tree.map(
-            lambda d, g, n: -learning_rate * d * jax.lax.rsqrt(n - g * g + floor),
-            gradients,
-            mean,
-            square,
-        )
-        return steps, DeepMindRMSPropState(mean, square)
-
-    return optax.GradientTransformation(init, update)
-
-
 def spectral_muon(
     learning_rate: optax.ScalarOrSchedule, bias_learning_rate: optax.ScalarOrSchedule
 ) -> optax.GradientTransformation:

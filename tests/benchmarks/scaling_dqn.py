@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from experiments.dqn.agent import make_agent
-from experiments.dqn.config import PRESETS, Config, Variant
+from experiments.dqn.config import PRESETS, Config
+from experiments.dqn.variants import Variant
 from lib.base.files import write_json
 from lib.envs.games import make_game, reset_where
 from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, save, subplots

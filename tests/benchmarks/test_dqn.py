@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from experiments.dqn.agent import make_agent
-from experiments.dqn.config import PRESETS, Variant
+from experiments.dqn.config import PRESETS
+from experiments.dqn.variants import Variant
 from lib.envs.frame_memory import FrameMemory
 from lib.run.keys import root_keys
 from lib.run.loop import initialise, train

@@ -10,14 +10,8 @@ import pytest
 from experiments.dqn import agent as agents
 from experiments.dqn import atari, experiment
 from experiments.dqn.agent import make_agent, make_rule, renews_target
-from experiments.dqn.config import (
-    AGENTS,
-    CELLS,
-    PRESETS,
-    full_agent,
-    linear,
-    of_one_and_four_frames,
-)
+from experiments.dqn.config import PRESETS
+from experiments.dqn.variants import AGENTS, CELLS, full_agent, linear, of_one_and_four_frames
 from lib.envs import replay
 from lib.run.keys import root_keys
 from lib.run.result import Result
@@ -162,6 +156,31 @@ def test_each_agent_is_shown_at_its_best_learning_rate_and_compared_the_right_wa
         "pong_target_times": [3, 8 / 6],
         "pong_replay_alone_times": [2, 3],
     }
+
+
+def test_the_optimiser_is_the_released_codes_rmsprop():
+    """Means of the gradient and of its square, no velocity, and 0.01 inside the root: scale matters."""
+    rate = 0.1
+    tx, _ = make_rule(CONFIG, replace(full_agent(CONFIG), learning_rate=rate), None)
+    gradients = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+
+    @jax.jit
+    def path(gradients):
+        def update(carry, gradient):
+            theta, state = carry
+            step, state = tx.update(gradient, state, theta)
+            return (theta + step, state), theta + step
+
+        theta = jnp.zeros(3)
+        return jax.lax.scan(update, (theta, tx.init(theta)), gradients)[1]
+
+    for scale in (1e-3, 1.0, 1e3):
+        theta, g, n = (np.zeros(3) for _ in range(3))
+        for gradient, found in zip(gradients, path(scale * gradients), strict=True):
+            gradient = scale * gradient.astype(np.float64)
+            g, n = 0.95 * g + 0.05 * gradient, 0.95 * n + 0.05 * gradient**2
+            theta = theta - rate * gradient / np.sqrt(n - g**2 + 0.01)
+            np.testing.assert_allclose(found, theta, rtol=1e-4, atol=1e-6 * scale)
 
 
 # --- Sight -----------------------------------------------------------------------------------------

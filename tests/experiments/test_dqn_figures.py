@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.dqn.figures import FIGURES, title
-from experiments.dqn.show import colored, episode
+from lib.plots.film import colored, episode
 from lib.run.result import Result
 
 

@@ -270,6 +270,23 @@ def test_what_is_not_asked_for_is_not_loaded(monkeypatch, neural_style_smoke):
     assert set(whole.about) == {"network", "content", "styles", "calibration"}
 
 
+def test_composition_vii_is_read_from_a_persons_folder(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "kept"))
+    config = replace(PRESETS["smoke"], styles=("photographs/ihc", "kandinsky/composition_vii"))
+    options = {"data_dir": tmp_path, "only": {"styles"}}
+    with pytest.raises(UserError, match="kandinsky"):
+        load_data(config, **options)
+    (tmp_path / "kandinsky").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "kandinsky/composition_vii.png")
+    np.testing.assert_array_equal(load_data(config, **options).styles["composition_vii"], picture)
+    other = replace(config, styles=("kandinsky/composition_viii",))
+    with pytest.raises(UserError, match="no image 'composition_viii' in kandinsky, only compos"):
+        load_data(other, **options)
+
+
 def test_structures_of_stripes_are_as_wide_as_the_stripes():
     x = np.arange(96)
     widths = []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.neural_style import experiment, studies
+from experiments.neural_style import network as network_module
 from experiments.neural_style.config import PRESETS
 from experiments.neural_style.experiment import PARTS, Data
 from experiments.neural_style.studies import ADAM_RATES, RATIO_2016
@@ -307,6 +308,46 @@ def test_adam_has_as_many_gradients_as_l_bfgs_and_its_best_rate(paint):
     # Of the first seed, the loss after 12 gradients, whatever the second one took.
     expected = [(3.0 - 0.2) / 2, (5.0 - 0.3) / 4]
     assert result.metrics["adam_over_lbfgs"] == pytest.approx(expected)
+
+
+def test_average_and_max_pooling_differ_in_the_pooling_alone(data, paint, monkeypatch):
+    asked_for = []
+
+    def pooled(plain, kind, precision, calibration):
+        asked_for.append((plain, kind, precision, calibration))
+        return data.network
+
+    monkeypatch.setattr("experiments.neural_style.pooling.pooled", pooled)
+
+    def rows(name, i):
+        zero = {f"style_conv{block}_1": [0.0, 0.0] for block in range(1, 6)}
+        return zero | {"style_conv1_1": [6.0, 3.0] if name == "pooling_max" else [2.0, 2.0]}
+
+    result, asked = paint("pooling", rows=rows)
+    assert [kind for _, kind, *_ in asked_for] == ["avg", "max"]
+    assert all(
+        other == [data.plain, "float32", data.calibration]
+        for other in ([plain, *others] for plain, _, *others in asked_for)
+    )
+    average, largest = asked["pooling_avg"], asked["pooling_max"]
+    jax.tree.map(np.testing.assert_array_equal, average.task, largest.task)
+    assert average.tx is largest.tx and average.iterations == largest.iterations
+    assert all_noise(average) and all_noise(largest)
+    assert result.metrics["max_over_avg"] == pytest.approx([3, 1.5])
+
+
+def test_another_pooling_is_another_network_normalised_with_it():
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(2)]
+    plain = toy_network()._replace(inputs={"conv1_1": (), "conv2_1": ("conv1_1",)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_module, "make_features", lambda name, kind, precision: toys[kind])
+        patch.setattr(network_module, "normalised", lambda network, images: (network, images))
+        toys = {"avg": toy_network().features, "max": lambda params, image, taps: {}}
+        for kind in toys:
+            network, images = network_module.pooled(plain, kind, "float32", pictures)
+            assert network.features is toys[kind] and images is pictures
+            assert network._replace(features=None) == plain._replace(features=None)
 
 
 def test_both_optimisers_are_what_they_are_called():

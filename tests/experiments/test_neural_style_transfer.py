@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.neural_style import transfer
+from experiments.neural_style import painting, transfer
 from experiments.neural_style.request import Request, bytes_needed
 from lib.base import memory
 from lib.ops.color import rgb_to_ycbcr
@@ -161,14 +161,14 @@ def test_a_photograph_is_turned_as_its_exif_says(squeezenet, command):
 
 
 def test_interrupted_the_image_is_kept_as_far_as_it_went(squeezenet, command, monkeypatch):
-    chunk = transfer.Previews.chunk
+    chunk = painting.Previews.chunk
 
     def interrupted(self, training, step, *args, **options):
         chunk(self, training, step, *args, **options)
         if step == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(transfer.Previews, "chunk", interrupted)
+    monkeypatch.setattr(painting.Previews, "chunk", interrupted)
     ended = command("--content", "a.png", "--style", "b.jpg", "--out", "c.png", *SMALL)
     assert ended.code == 130
     last = ended.err.splitlines()[-1]
@@ -180,7 +180,7 @@ def test_colours_are_the_photographs_and_brightness_the_results():
     made, photograph = (
         np.full((4, 6, 3), color, np.uint8) for color in ((90, 90, 90), (120, 80, 60))
     )
-    mixed = transfer.recolored(made, photograph.astype(np.float32))
+    mixed = painting.recolored(made, photograph.astype(np.float32))
     y, colors = (rgb_to_ycbcr(i[0, 0] / np.float32(255)) for i in (made, photograph))
     expected = np.concatenate([y[:1], colors[1:]])
     np.testing.assert_allclose(rgb_to_ycbcr(mixed[0, 0] / np.float32(255)), expected, atol=1 / 255)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lib.models.q_network import NETWORKS
+from tests.oracles import pytorch
 
 SHAPES = {"2013": (84, 84, 4), "2015": (84, 84, 4), "minatar": (10, 10, 4), "linear": (10, 5, 2)}
 
@@ -66,24 +67,36 @@ def test_weights_and_biases_begin_uniform_within_one_over_the_root_of_the_inputs
 
 
 def test_the_2015_network_is_the_one_in_torch():
-    torch = pytest.importorskip("torch", reason="the network is held against PyTorch's")
-    nn = torch.nn
-    net, params = parameters("2015")
-    theirs = nn.Sequential(
-        *(nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU()),
-        *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
-        *(nn.Linear(7 * 7 * 64, 512), nn.ReLU(), nn.Linear(512, 4)),
-    )
-    layers = [layer for layer in theirs if hasattr(layer, "weight")]
-    with torch.no_grad():
-        for layer, name in zip(layers, ("conv1", "conv2", "conv3", "fc1", "out"), strict=True):
-            kernel = np.asarray(params[name]["kernel"])
-            if name == "fc1":  # ours flattens rows, columns, channels; torch channels first
-                kernel = kernel.reshape(7, 7, 64, 512).transpose(2, 0, 1, 3).reshape(-1, 512)
-            order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
-            layer.weight.copy_(torch.tensor(kernel.transpose(order).copy()))
-            layer.bias.copy_(torch.tensor(np.array(params[name]["bias"])))
-        x = np.random.default_rng(0).random((2, 84, 84, 4)).astype(np.float32)
-        wanted = theirs(torch.tensor(x.transpose(0, 3, 1, 2).copy())).numpy()
-    found = jax.jit(net.apply)({"params": params}, x)
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    rng, net = np.random.default_rng(0), NETWORKS["2015"](4)
+    x = rng.random((2, 84, 84, 4)).astype(np.float32)
+    shapes = jax.eval_shape(net.init, jax.random.key(0), x)["params"]
+    names = ("conv1", "conv2", "conv3", "fc1", "out")
+    flat = []
+    for name in names:
+        kernel, bias = shapes[name]["kernel"].shape, shapes[name]["bias"].shape
+        bound = np.prod(kernel[:-1]) ** -0.5
+        flat += [np.float32(bound * (2 * rng.random(s) - 1)) for s in (kernel, bias)]
+
+    def answer(torch, x, *flat):
+        nn = torch.nn
+        theirs = nn.Sequential(
+            *(nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU()),
+            *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
+            *(nn.Linear(7 * 7 * 64, 512), nn.ReLU(), nn.Linear(512, 4)),
+        )
+        layers = [layer for layer in theirs if hasattr(layer, "weight")]
+        with torch.no_grad():
+            for layer, name, kernel, bias in zip(layers, names, flat[::2], flat[1::2], strict=True):
+                if name == "fc1":  # ours flattens rows, columns, channels; torch channels first
+                    kernel = kernel.reshape(7, 7, 64, 512).transpose(2, 0, 1, 3).reshape(-1, 512)
+                order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
+                layer.weight.copy_(torch.tensor(kernel.transpose(order).copy()))
+                layer.bias.copy_(torch.tensor(bias))
+            return {"q": theirs(torch.tensor(x.transpose(0, 3, 1, 2).copy())).numpy()}
+
+    params = {
+        n: {"kernel": k, "bias": b} for n, k, b in zip(names, flat[::2], flat[1::2], strict=True)
+    }
+    found = jax.jit(lambda x: net.apply({"params": params}, x))(x)
+    peer = pytorch("q_network-2015", (x, *flat), answer)
+    np.testing.assert_allclose(found, peer["q"], rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""VGG: its size, against PyTorch where it is installed, taps, pooling and the normalisation."""
+"""VGG: its size, against PyTorch, taps, pooling and the normalisation."""
 
 from functools import partial
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lib.models.vgg import DEPTHS, VGG, WIDTHS, inputs_of
+from tests.oracles import pytorch
 
 DEEPEST = {16: "conv5_3", 19: "conv5_4"}
 
@@ -48,24 +49,42 @@ def apply(net, params, x, taps):
 
 
 @pytest.mark.parametrize("pooling", ["max", "avg"])
-def test_activations_are_pytorchs(small, pooling):
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
-    params, images = small
-    pool = {"max": functional.max_pool2d, "avg": functional.avg_pool2d}[pooling]
-    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+def test_activations_are_pytorchs(pooling):
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(1, 8, 9, 3)).astype(np.float32)
+    layers = ("conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "conv3_1")
     taps = ("conv1_2", "pool1", "conv2_2", "conv3_1")
-    found = apply(VGG(pooling=pooling), params, images, taps)
-    for name in ("conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "conv3_1"):
-        if name.startswith("pool"):
-            x = pool(x, 2)
-        else:
-            kernel = torch.from_numpy(np.array(params[name]["kernel"]).transpose(3, 2, 0, 1).copy())
-            bias = torch.from_numpy(np.array(params[name]["bias"]))
-            x = torch.relu(functional.conv2d(x, kernel, bias, padding=1))
-        if name in taps:
-            expected = x.numpy().transpose(0, 2, 3, 1)
-            np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-4)
+    net = VGG(pooling=pooling)
+    shapes = jax.eval_shape(lambda key: net.init(key, images, taps), jax.random.key(0))["params"]
+    params = {
+        name: {
+            "kernel": (rng.random(of["kernel"].shape) - 0.5) / of["kernel"].shape[2] ** 0.5,
+            "bias": rng.random(of["bias"].shape) - 0.5,
+        }
+        for name, of in sorted(shapes.items())
+    }
+    params = jax.tree.map(np.float32, params)
+
+    def answer(torch, images, *flat):
+        functional = torch.nn.functional
+        pool = {"max": functional.max_pool2d, "avg": functional.avg_pool2d}[pooling]
+        left = dict(zip(params, zip(flat[::2], flat[1::2], strict=True), strict=True))
+        x, answers = torch.tensor(images.transpose(0, 3, 1, 2).copy()), {}
+        for name in layers:
+            if name.startswith("pool"):
+                x = pool(x, 2)
+            else:
+                bias, kernel = map(torch.tensor, left[name])
+                x = torch.relu(functional.conv2d(x, kernel.permute(3, 2, 0, 1), bias, padding=1))
+            if name in taps:
+                answers[name] = x.numpy().transpose(0, 2, 3, 1)
+        return answers
+
+    peer = pytorch(f"vgg-{pooling}", (images, *jax.tree.leaves(params)), answer)
+    found = jax.jit(lambda x: net.apply({"params": params}, x, taps))(images)
+    assert found.keys() == peer.keys()
+    for name in taps:
+        np.testing.assert_allclose(found[name], peer[name], rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_taps_are_what_was_asked_for_and_nothing_deeper_is_computed(small):

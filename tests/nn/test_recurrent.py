@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lib.nn.recurrent import LSTM, Bidirectional, Recurrent, gru_cell, lstm_cell, scan_dense
+from tests.oracles import pytorch
 
 STEPS, BATCH, IN, HIDDEN = 5, 3, 4, 6
 NAMES = ("kernels", "weights", "carry", "xs")
@@ -178,7 +179,6 @@ def test_a_cells_step_is_the_equations_one_unit_at_a_time():
 
 
 def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
-    torch = pytest.importorskip("torch")
     layer, params, inputs = lstm()
     weight = np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)).astype(np.float32)
 
@@ -192,31 +192,30 @@ def test_the_layer_is_pytorchs_in_values_and_in_every_gradient():
     def theirs(x):
         """PyTorch has the gates in the order i, f, new, o, and the output's size first."""
         i, f, o, new = np.split(np.asarray(x), 4, axis=-1)
-        return torch.tensor(np.concatenate([i, f, new, o], axis=-1).T.copy())
+        return np.concatenate([i, f, new, o], axis=-1).T
 
-    peer = torch.nn.LSTM(IN, HIDDEN, batch_first=True)
-    with torch.no_grad():
-        peer.weight_ih_l0.copy_(theirs(params["input"]["kernel"]))
-        peer.weight_hh_l0.copy_(theirs(params["recurrent"]))
-        peer.bias_ih_l0.copy_(theirs(params["input"]["bias"]))
-        peer.bias_hh_l0.zero_()
-    x = torch.tensor(np.array(inputs), requires_grad=True)
-    start = {
-        name: torch.tensor(np.array(params[name]), requires_grad=True)
-        for name in ("hidden", "cell")
-    }
-    state = tuple(s.expand(1, BATCH, HIDDEN).contiguous() for s in start.values())
-    out, _ = peer(x, state)
-    (out * torch.tensor(weight)).sum().backward()
+    def answer(torch, inputs, weight, kernel, recurrent, bias, *start):
+        peer = torch.nn.LSTM(IN, HIDDEN, batch_first=True)
+        with torch.no_grad():
+            peer.weight_ih_l0.copy_(torch.tensor(theirs(kernel)))
+            peer.weight_hh_l0.copy_(torch.tensor(theirs(recurrent)))
+            peer.bias_ih_l0.copy_(torch.tensor(theirs(bias)))
+            peer.bias_hh_l0.zero_()
+        x, *start = (torch.tensor(s, requires_grad=True) for s in (inputs, *start))
+        out, _ = peer(x, tuple(s.expand(1, BATCH, HIDDEN).contiguous() for s in start))
+        (out * torch.tensor(weight)).sum().backward()
+        learned = {"kernel": peer.weight_ih_l0, "recurrent": peer.weight_hh_l0}
+        learned |= {"bias": peer.bias_ih_l0, "inputs": x, "hidden": start[0], "cell": start[1]}
+        return {"out": out.detach()} | {name: p.grad for name, p in learned.items()}
 
-    close = {"rtol": 1e-4, "atol": 1e-5}
-    np.testing.assert_allclose(hidden, out.detach(), **close)
-    np.testing.assert_allclose(x_found, x.grad, **close)
-    np.testing.assert_allclose(theirs(found["input"]["kernel"]), peer.weight_ih_l0.grad, **close)
-    np.testing.assert_allclose(theirs(found["recurrent"]), peer.weight_hh_l0.grad, **close)
-    np.testing.assert_allclose(theirs(found["input"]["bias"]), peer.bias_ih_l0.grad, **close)
-    for name in start:
-        np.testing.assert_allclose(found[name], start[name].grad, **close)
+    dense = params["input"]
+    own = (dense["kernel"], params["recurrent"], dense["bias"], params["hidden"], params["cell"])
+    peer = pytorch("lstm", (inputs, weight, *own), answer)
+    ours = {name: theirs(found["input"][name]) for name in ("kernel", "bias")}
+    ours |= {"recurrent": theirs(found["recurrent"]), "out": hidden, "inputs": x_found}
+    assert_close(
+        ours | {name: found[name] for name in ("hidden", "cell")}, peer, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_layer_is_a_loop_of_cells():
@@ -436,7 +435,6 @@ def test_the_forms_differ_but_where_the_reset_gate_is_open():
 
 
 def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
-    torch = pytest.importorskip("torch")
     layer, params, inputs, _ = layer_of("gru", "after")
     weight = np.random.default_rng(1).normal(size=(BATCH, STEPS, HIDDEN)).astype(np.float32)
 
@@ -445,30 +443,31 @@ def test_reset_after_is_pytorchs_gru_in_values_and_in_every_gradient():
         return (hidden * weight).sum(), hidden
 
     (found, to_inputs), hidden = jax.jit(jax.grad(value, (0, 1), has_aux=True))(params, inputs)
-    peer = torch.nn.GRU(IN, HIDDEN, batch_first=True)  # its gates are in our order, and so is z
 
-    def transposed(*kernels):
-        return torch.tensor(np.concatenate([np.asarray(k) for k in kernels], axis=-1).T.copy())
+    def side_by_side(*kernels):
+        return np.concatenate([np.asarray(k) for k in kernels], axis=-1).T
 
-    with torch.no_grad():
-        peer.weight_ih_l0.copy_(transposed(params["input"]["kernel"]))
-        peer.weight_hh_l0.copy_(transposed(params["gates"], params["candidate"]))
-        peer.bias_ih_l0.copy_(transposed(params["input"]["bias"]))
-        peer.bias_hh_l0.zero_()
-        peer.bias_hh_l0[2 * HIDDEN :].copy_(transposed(params["gated"]))
-    x = torch.tensor(np.array(inputs), requires_grad=True)
-    out, _ = peer(x)
-    (out * torch.tensor(weight)).sum().backward()
-    close = {"rtol": 1e-4, "atol": 1e-5}
-    np.testing.assert_allclose(hidden, out.detach(), **close)
-    np.testing.assert_allclose(to_inputs, x.grad, **close)
-    np.testing.assert_allclose(
-        transposed(found["gates"], found["candidate"]), peer.weight_hh_l0.grad, **close
-    )
-    np.testing.assert_allclose(
-        transposed(found["input"]["kernel"]), peer.weight_ih_l0.grad, **close
-    )
-    np.testing.assert_allclose(found["gated"], peer.bias_hh_l0.grad[2 * HIDDEN :], **close)
+    def answer(torch, inputs, weight, kernel, gates, candidate, bias, gated):
+        peer = torch.nn.GRU(IN, HIDDEN, batch_first=True)  # gates in our order, and so is z
+        with torch.no_grad():
+            peer.weight_ih_l0.copy_(torch.tensor(kernel.T))
+            peer.weight_hh_l0.copy_(torch.tensor(side_by_side(gates, candidate)))
+            peer.bias_ih_l0.copy_(torch.tensor(bias))
+            peer.bias_hh_l0.zero_()
+            peer.bias_hh_l0[2 * HIDDEN :].copy_(torch.tensor(gated))
+        x = torch.tensor(inputs, requires_grad=True)
+        out, _ = peer(x)
+        (out * torch.tensor(weight)).sum().backward()
+        learned = {"kernel": peer.weight_ih_l0, "recurrent": peer.weight_hh_l0, "inputs": x}
+        gradients = {name: p.grad for name, p in learned.items()}
+        return gradients | {"out": out.detach(), "gated": peer.bias_hh_l0.grad[2 * HIDDEN :]}
+
+    dense = params["input"]
+    own = (dense["kernel"], params["gates"], params["candidate"], dense["bias"], params["gated"])
+    peer = pytorch("gru", (inputs, weight, *own), answer)
+    ours = {"out": hidden, "inputs": to_inputs, "kernel": found["input"]["kernel"].T}
+    ours["recurrent"] = side_by_side(found["gates"], found["candidate"])
+    assert_close(ours | {"gated": found["gated"]}, peer, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

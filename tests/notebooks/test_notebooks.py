@@ -4,6 +4,7 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -29,7 +30,11 @@ def test_runs_from_top_to_bottom(notebook, smoke, monkeypatch):
     monkeypatch.setattr(experiment, "run", once)
     monkeypatch.setitem(presets, "notebook", presets["smoke"])
     exec(compile(code(notebook), notebook.name, "exec"), {"__name__": "__main__"})
-    assert plt.get_fignums()
+    figures = [plt.figure(number) for number in plt.get_fignums()]
+    assert figures and all(figure.axes for figure in figures)
+    for axis in (axis for figure in figures for axis in figure.axes if axis.axison):
+        drawn = [line.get_ydata() for line in axis.lines] + [i.get_array() for i in axis.images]
+        assert axis.has_data() and all(np.isfinite(np.ma.filled(d, 0)).any() for d in drawn)
     plt.close("all")
 
 

@@ -55,6 +55,18 @@ def test_what_is_not_of_this_run_is_put_aside_and_its_step_can_be_saved_anew(
     assert len(list((tmp_path / "c").glob("*-2.0"))) == 1  # put aside is not deleted
 
 
+def test_what_can_be_read_but_is_not_what_was_written_is_put_aside(tmp_path, monkeypatch):
+    """A byte that changed on the disk, where Orbax does not notice: the digest is another."""
+    checkpoints = Checkpoints(tmp_path / "c", "me")
+    checkpoints.save(1, some_state(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("lib.run.checkpoints.digest", lambda state: digest(some_state(3)))
+        checkpoints.save(2, some_state(2))
+    step, state, aside = Checkpoints(tmp_path / "c", "me").newest(some_state(), STEPS)
+    assert step == 1 and digest(state) == digest(some_state(1))
+    assert len(aside) == 1 and "its content does not match its digest" in aside[0]
+
+
 def test_steps_without_history_are_put_aside(tmp_path):
     checkpoints = Checkpoints(tmp_path / "c", "me")
     for step in (1, 2):

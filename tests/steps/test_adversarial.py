@@ -19,6 +19,7 @@ from lib.models.mlp import MLP
 from lib.steps import adversarial
 from lib.steps.adversarial import AdversarialState, Players
 from lib.steps.optimizers import classical_momentum
+from tests.oracles import pytorch
 
 # --- The losses ------------------------------------------------------------------------------
 
@@ -424,43 +425,51 @@ def test_another_key_gives_another_step():
 
 
 def test_a_step_of_the_mnist_networks_is_pytorch_s():
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
     players, state, step, x = image_game(keep_input=1.0, keep_hidden=1.0)
+    rng = np.random.default_rng(2)
+    both = jax.tree.map(
+        lambda p: rng.normal(0, 0.4, p.shape).astype(np.float32),
+        (state.generator, state.discriminator),
+    )
+    flat, structure = jax.tree.flatten(both)
+    state = state.replace(generator=both[0], discriminator=both[1])
     new, _ = step(state, x, jax.random.key(0))
 
-    def tensors(params):
-        return jax.tree.map(lambda p: torch.tensor(np.asarray(p), requires_grad=True), params)
+    def answer(torch, x, z, *flat):
+        functional = torch.nn.functional
+        tensors = [torch.tensor(p, requires_grad=True) for p in flat]
+        g, d = jax.tree.unflatten(structure, tensors)
 
-    def dense(p, h):
-        return h @ p["kernel"] + p["bias"]
+        def dense(p, h):
+            return h @ p["kernel"] + p["bias"]
 
-    def generate(p, z):
-        h = functional.relu(dense(p["Dense_0"], z))
-        h = functional.relu(dense(p["Dense_1"], h))
-        return torch.sigmoid(dense(p["output"], h))
+        def generate(z):
+            h = functional.relu(dense(g["Dense_0"], z))
+            h = functional.relu(dense(g["Dense_1"], h))
+            return torch.sigmoid(dense(g["output"], h))
 
-    def discriminate(p, h):
-        for i, units in enumerate((5, 4)):
-            h = dense(p[f"Maxout_{i}"]["Dense_0"], h).reshape(len(h), 3, units).amax(dim=1)
-        return dense(p["output"], h)[:, 0]
+        def discriminate(h):
+            for i, units in enumerate((5, 4)):
+                h = dense(d[f"Maxout_{i}"]["Dense_0"], h).reshape(len(h), 3, units).amax(dim=1)
+            return dense(d["output"], h)[:, 0]
 
-    g, d = tensors(state.generator), tensors(state.discriminator)
-    real_x, z = (torch.tensor(np.asarray(a)) for a in (x, players.noise(None, 16)))
-    cross_entropy = functional.binary_cross_entropy_with_logits
-    real, fake = discriminate(d, real_x), discriminate(d, generate(g, z))
-    ones = torch.ones(16)
-    d_loss = (cross_entropy(real, ones) + cross_entropy(fake, 0 * ones)) / 2
-    for params, loss, found in (
-        (g, cross_entropy(fake, ones), new.generator),
-        (d, d_loss, new.discriminator),
-    ):
-        leaves = jax.tree.leaves(params)
-        gradients = torch.autograd.grad(loss, leaves, retain_graph=True)
-        for p, gradient, ours in zip(leaves, gradients, jax.tree.leaves(found), strict=True):
-            assert gradient.abs().max() > 0
-            theirs = (p - 0.1 * gradient).detach().numpy()
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+        cross_entropy = functional.binary_cross_entropy_with_logits
+        real, fake = discriminate(torch.tensor(x)), discriminate(generate(torch.tensor(z)))
+        ones = torch.ones(16)
+        d_loss = (cross_entropy(real, ones) + cross_entropy(fake, 0 * ones)) / 2
+        gradients = []
+        for params, loss in ((g, cross_entropy(fake, ones)), (d, d_loss)):
+            leaves = jax.tree.leaves(params)
+            gradients += torch.autograd.grad(loss, leaves, retain_graph=True)
+        return {str(i): gradient for i, gradient in enumerate(gradients)}
+
+    peer = pytorch("adversarial-step", (x, players.noise(None, 16), *flat), answer)
+    ours = jax.tree.leaves((new.generator, new.discriminator))
+    assert len(peer) == len(ours) == 12
+    for i, (before, after) in enumerate(zip(flat, ours, strict=True)):
+        gradient = peer[str(i)]
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(after, before - 0.1 * gradient, rtol=1e-4, atol=1e-6)
 
 
 # --- Learning --------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import pytest
 from lib.steps.optimizers import (
     adjustable_clipping,
     classical_momentum,
-    deepmind_rmsprop,
     spectral_muon,
 )
 
@@ -199,44 +198,3 @@ def test_the_bound_follows_the_learning_rates_schedule():
         clipped, state = update(np.float32(1e9), state)
         bounds.append(float(clipped))
     np.testing.assert_allclose(bounds, [0.03 / falling(count) for count in range(3)], rtol=1e-6)
-
-
-# --- DQN's RMSProp -----------------------------------------------------------------------------
-
-
-def test_one_step_of_deepminds_rmsprop_is_the_hand_computed_one():
-    tx = deepmind_rmsprop(0.1, decay=0.9, floor=0.01)
-    step, state = jax.jit(tx.update)(np.float32([2]), tx.init(np.zeros(1, np.float32)))
-    # Means 0.1 x 2 and 0.1 x 4; the root of 0.4 - 0.04 + 0.01.
-    np.testing.assert_allclose(step, [-0.1 * 2 / np.sqrt(0.37)], rtol=1e-6)
-    np.testing.assert_allclose([state.mean[0], state.square[0]], [0.2, 0.4], rtol=1e-6)
-
-
-@pytest.mark.parametrize("decay, floor", [(0.95, 0.01), (0.5, 1.0)])
-def test_deepminds_rmsprop_follows_its_rule(decay, floor):
-    theta, mean, square, wanted = np.zeros(3), np.zeros(3), np.zeros(3), []
-    for g in GRADIENTS.astype(np.float64):
-        mean = decay * mean + (1 - decay) * g
-        square = decay * square + (1 - decay) * g**2
-        theta = theta - 0.1 * g / np.sqrt(square - mean**2 + floor)
-        wanted.append(theta)
-    found, _ = path(deepmind_rmsprop(0.1, decay, floor))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
-
-
-def test_the_scale_of_the_gradient_matters_to_deepminds_rmsprop():
-    tx = deepmind_rmsprop(1.0)
-
-    @jax.jit
-    def step(gradient):
-        return tx.update(gradient, tx.init(gradient))[0]
-
-    def first(scale):
-        return np.asarray(step(np.float32(scale) * GRADIENTS[0]))
-
-    # Far below the floor it is plain descent, far above only the sign counts.
-    np.testing.assert_allclose(first(1e-4), -1e-4 * GRADIENTS[0] / 0.01**0.5, rtol=1e-3)
-    limit = -np.sign(GRADIENTS[0]) / np.sqrt(0.05 - 0.05**2)
-    np.testing.assert_allclose(first(1e4), limit, rtol=1e-3)
-    mean, total = first(1 / 32), first(1.0)
-    assert (np.abs(total) > 1.1 * np.abs(mean)).all()

@@ -79,8 +79,9 @@ def test_evaluations_are_counted_as_often_as_the_loss_is_computed(tx):
         counted_by_the_rule += int(metrics["evaluations"])
     jax.effects_barrier()
     assert int(state.evaluations) == counted_by_the_rule
-    # The line search looks at its last point once more than it counts, never less.
-    assert len(computed) >= counted_by_the_rule >= 4
+    # A line search may look at the point where it ends once more than it counts.
+    searches = int(state.evaluations) > 4
+    assert 0 <= len(computed) - counted_by_the_rule <= 4 * searches
 
 
 def test_a_step_is_compiled_once_for_all_data_of_a_shape():

@@ -1,4 +1,4 @@
-"""Pictures of games, and an episode in motion with its value trace."""
+"""Pictures of games, and an episode in motion with the values that an agent gives it."""
 
 import matplotlib
 import numpy as np

@@ -1,4 +1,4 @@
-"""Games that run on the device: training, scores."""
+"""Games of 10 x 10 on the device, MinAtar's and catch: what `atari` is for the emulator's."""
 
 import functools
 from typing import Any, NamedTuple
@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.dqn.agent import Agent, frame_bytes, make_agent
-from experiments.dqn.config import Config, Variant, full_agent
-from experiments.dqn.watching import collect, make_scorer
+from experiments.dqn.config import Config
+from experiments.dqn.episodes import collect, make_scorer
+from experiments.dqn.variants import Variant, full_agent
 from lib.envs import replay
 from lib.envs.frame_memory import check_memory
 from lib.envs.games import make_game

@@ -1,4 +1,4 @@
-"""How a trained agent is tested and watched on the device: scores, values along a game, what it sees."""
+"""Games on the device that a trained agent plays: their scores, and one of them step by step."""
 
 import functools
 from collections.abc import Callable
@@ -119,43 +119,3 @@ def make_watcher(
         return jax.lax.scan(step, start, (jax.random.split(key, steps), jnp.arange(steps)))[1]
 
     return jax.jit(watch)
-
-
-def keep_the_ball(state, t):
-    """Breakout's script: the paddle follows the ball. Actions are stay, left, right."""
-    del t
-    ball, paddle = state._ball_x, state._pos
-    return state, jnp.where(ball < paddle, 1, jnp.where(ball > paddle, 2, 0))
-
-
-def run_across(state, t):
-    """Freeway's script: the chicken goes up, whatever comes. Actions are stay, up, down."""
-    del t
-    return state, jnp.int32(1)
-
-
-APPEARS, FIRES = 10, 15
-"""Steps of Seaquest's script."""
-
-
-def meet_a_fish(state, t):
-    """Seaquest's script: the submarine waits in empty water, a fish comes in at its height and is shot.
-
-    The fish is alone: nothing else appears. Action 5 fires.
-    """
-    alone = state.replace(
-        _sub_x=jnp.int32(1),
-        _sub_y=jnp.int32(5),
-        _sub_or=jnp.bool_(True),
-        _surface=jnp.bool_(False),
-        _e_spawn_timer=jnp.int32(1_000),
-        _d_spawn_timer=jnp.int32(1_000),
-    )
-    # Column, row, direction (to the left), steps until it moves.
-    fish = state.replace(_e_fish=state._e_fish.at[0].set(jnp.array([9, 5, 0, 3])))
-    state = _if(t == 0, alone, _if(t == APPEARS, fish, state))
-    return state, jnp.where(t == FIRES, 5, 0)
-
-
-def _if(condition, new, old):
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
