@@ -22,7 +22,7 @@ from lib.report.records import check_about, check_metric
 from lib.run.checkpoints import Checkpoints
 from lib.run.folder import owner_of
 from lib.run.result import Result, first_seed, load_part, save_part
-from lib.run.signals import Stop
+from lib.base.signals import Stop
 from lib.run.watch import Bars, PyTree, Row
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")

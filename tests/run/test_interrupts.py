@@ -10,7 +10,7 @@ import pytest
 from toy_runs import TWO_SEEDS, assert_same_run, parts, signals_heard, until
 
 from lib.run import recorder
-from lib.run.signals import WORDS
+from lib.base.signals import WORDS
 
 
 def continuation(said):
