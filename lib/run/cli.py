@@ -84,7 +84,9 @@ def _run(paper: Paper, argv: list[str]) -> None:
         how = [device, config.precision]
         if paper.about is not None:
             how.append(paper.about(config, getattr(options, "weights_dir", None)))
-        where = f"in {out}" if team is None or team.leads else f"{team}: look where process 0 writes"
+        where = (
+            f"in {out}" if team is None or team.leads else f"{team}: look where process 0 writes"
+        )
         first = f"{paper.name} {preset}: {', '.join(how)}, {which}, {where}"
         print(printable(first), flush=True)
         if options.only:

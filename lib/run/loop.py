@@ -45,7 +45,7 @@ def initialise(
     except OverflowError as error:
         raise UserError(f"a size is too large ({error})", 2) from None
     one = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(shapes))
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     # While one chunk is computed the state is there twice.
     check_fits(2 * seeds * one, "what is trained", stats.get("bytes_limit"))
     return _compiled_init(init, conv)(keys)

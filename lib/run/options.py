@@ -57,7 +57,9 @@ class Options:
     """A folder with the dataset's files, for a machine that cannot fetch them."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Where to compute; anything but auto fails when it is not there."""
-    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    coordinator: Annotated[
+        str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")
+    ] = None
     """Several processes compute this run together and meet here (SLURM's steps need no such words)."""
     processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """How many there are."""

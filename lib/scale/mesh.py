@@ -111,7 +111,9 @@ def _first(tree: PyTree) -> PyTree:
 
 def mesh_for(replicas: int, devices: list[jax.Device]) -> Mesh:
     """As many rows as there are replicas, or the next larger number that divides the devices."""
-    seeds = next(n for n in range(min(replicas, len(devices)), len(devices) + 1) if len(devices) % n == 0)
+    seeds = next(
+        n for n in range(min(replicas, len(devices)), len(devices) + 1) if len(devices) % n == 0
+    )
     return Mesh(np.array(devices).reshape(seeds, -1), (SEEDS, ROWS))
 
 

@@ -115,16 +115,14 @@ class Members:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        import jax
-
         if error is None:
             self.finish()
         elif isinstance(error, UserError):
             self.end(str(error), error.code)
         elif isinstance(error, KeyboardInterrupt):
             self.end("interrupted", 130)
-        elif isinstance(error, jax.errors.JaxRuntimeError):  # of a collective
-            self.lost("another process is gone")
+        elif why := _of_another(error):
+            self.lost(f"another process is gone ({why})")
         else:
             traceback.print_exception(error)
             self.end(f"{self.team} ends", 1)
@@ -241,14 +239,14 @@ class Together:
         self._decided("part_ends", part, result)
 
     def restore(self, training, state):
-        return self._decided("restore", training, state)
+        return self._decided("restore", training, _on_host(state))
 
     def began(self, training, done, steps):
         self._decided("began", training, done, steps)
 
     def chunk(self, training, step, state, row, *, last):
         self._agree()
-        self._decided("chunk", training, step, state, row, last=last)
+        self._decided("chunk", training, step, _on_host(state), row, last=last)
 
     def non_finite(self, training, step, metric):
         self._decided("non_finite", training, step, metric)
@@ -257,10 +255,14 @@ class Together:
         raise UserError(f"{training} keeps a memory on the disk: one process only", 2)
 
 
+def _of_another(error: BaseException) -> str | None:
+    """What a collective says whose other end is gone: XLA raises it as several types."""
+    why = (str(error).splitlines() or [""])[0][:200]
+    return why if any(word in why for word in ("Gloo", "NCCL", "onnection")) else None
+
+
 def _on_host(tree: Any) -> Any:
     import jax
     import numpy as np
 
     return jax.tree.map(lambda x: np.asarray(x) if isinstance(x, jax.Array) else x, tree)
-
-

@@ -45,7 +45,10 @@ def replicas(init, step, keys, data, *, conv=False, steps=UPDATES):
 def convolutions():
     """Supervised, 12 rows: eight devices do not divide them. Augmented, with dropout."""
     net, tx = Conv(4, (3, 3)), optax.adam(1e-3)
-    x, y = jnp.asarray(IMAGES.reshape(-1, 8, 8, 1) / 255.0, jnp.float32), jnp.asarray(IMAGES[:, 0] / 255.0)
+    x, y = (
+        jnp.asarray(IMAGES.reshape(-1, 8, 8, 1) / 255.0, jnp.float32),
+        jnp.asarray(IMAGES[:, 0] / 255.0),
+    )
 
     def init(key):
         params = {"conv": net.init(key, x[:1])["params"], "out": jnp.full((4,), 0.1)}
@@ -54,7 +57,9 @@ def convolutions():
     def loss(params, batch, key):
         images, targets = batch
         kept = jax.random.bernoulli(key, 0.5, images.shape)
-        features = jax.nn.relu(net.apply({"params": params["conv"]}, images * kept)).mean(axis=(1, 2))
+        features = jax.nn.relu(net.apply({"params": params["conv"]}, images * kept)).mean(
+            axis=(1, 2)
+        )
         # Of the minibatch as a whole, as batch normalisation has it.
         features = features - features.mean(axis=0)[None]
         return jnp.square(features @ params["out"] - targets).mean(), {}
@@ -114,7 +119,9 @@ def towards(image, target):
 
 def pixel_rule(shape, n):
     tx = optax.adam(0.05)
-    rule = pixels.pixels(lambda image, target: towards(image, jnp.broadcast_to(target, image.shape)), tx)
+    rule = pixels.pixels(
+        lambda image, target: towards(image, jnp.broadcast_to(target, image.shape)), tx
+    )
 
     def init(key):
         return pixels.init_state(jax.random.normal(key, shape), tx)
