@@ -29,6 +29,7 @@ BELOW = {
     "scale": {"base", "ops", "scale"},
     "run": {"base", "data", "report", "run", "scale"},
     "report": {"base", "plots", "report", "run"},
+    "jobs": {"base", "report", "run", "jobs"},
 }
 """The same of packages that may touch the disk: base at the bottom; run and report, which know one
 another, above the others."""

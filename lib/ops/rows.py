@@ -12,9 +12,9 @@ ROWS = "rows"
 def across_devices(batch: Any) -> Any:
     """`batch` with the leading axis of each array cut along the axis ROWS of the mesh that computes it.
 
-    Says where numbers lie, never what they are: XLA does what it takes for the result to be that of one device,
-    but for the order of sums over the rows. The devices need not divide the rows. Without such a mesh (one
-    device, a notebook's cell) nothing happens.
+    Says where numbers lie, never what they are: XLA does what it takes for the result to be that of one
+    device, but for the order of sums over the rows. The devices need not divide the rows. Without such a
+    mesh (one device, a notebook's cell) nothing happens.
     """
     mesh = jax.sharding.get_abstract_mesh()
     sizes = dict(zip(mesh.axis_names, mesh.axis_sizes, strict=True))

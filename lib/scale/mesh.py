@@ -1,8 +1,8 @@
 """Replicas of a training on several devices: XLA's collectives, through `jax.sharding`.
 
-The devices are a mesh, [seeds, rows]. Each replica lies on a row of it; where that row has more devices than one
-they share each minibatch (`lib.ops.rows`), with parameters, optimiser and data on each of them. Replicas that do
-not fit side by side come in rounds, through the same compiled program.
+The devices are a mesh, [seeds, rows]. Each replica lies on a row of it; where that row has more devices
+than one they share each minibatch (`lib.ops.rows`), with parameters, optimiser and data on each of them.
+Replicas that do not fit side by side come in rounds, through the same compiled program.
 """
 
 import functools
@@ -26,8 +26,8 @@ SEEDS = "seeds"
 class Meshed:
     """`replicas` replicas on `mesh`, `together` of them on each row at once (under one `vmap`).
 
-    A state is a list of rounds: trees whose leading axis has a replica for each place of the mesh's seed axis. Places
-    that are left over repeat the last replica.
+    A state is a list of rounds: trees whose leading axis has a replica for each place of the mesh's seed
+    axis. Places that are left over repeat the last replica.
     """
 
     replicas: int
@@ -57,8 +57,8 @@ class Meshed:
     def compile(self, function: Callable, *, shared: tuple[int, ...]) -> Callable:
         """`call(state, *args) -> (state, found)`, of `function` of one replica that returns as much.
 
-        `args` whose place is not among `shared` have been placed; `found` is whole. The state's memory is given to
-        the result.
+        `args` whose place is not among `shared` have been placed; `found` is whole. The state's memory is
+        given to the result.
         """
         compiled = self.program(function, shared=shared)
 

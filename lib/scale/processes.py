@@ -1,7 +1,8 @@
 """Several processes, here or on many hosts, that compute one run: `jax.distributed`.
 
-All do the same, step by step; XLA's collectives join what they compute. Process 0 alone writes, and decides what depends on
-more than numbers: what is resumed, when to leave. A process that dies takes the others with it, within seconds.
+All do the same, step by step; XLA's collectives join what they compute. Process 0 alone writes, and
+decides what depends on more than numbers: what is resumed, when to leave. A process that dies takes the
+others with it, within seconds.
 """
 
 import contextlib

@@ -13,7 +13,8 @@ from lib.ops.rows import across_devices
 
 @flax.struct.dataclass
 class PixelState:
-    """The image (or several, `[n, h, w, c]`), the state of its optimiser, and how often the loss has been evaluated, int32 []."""
+    """The image (or several, `[n, h, w, c]`), the state of its optimiser, and how often the loss has been
+    evaluated, int32 []."""
 
     image: jax.Array
     opt: optax.OptState

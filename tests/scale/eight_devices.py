@@ -24,7 +24,6 @@ from lib.run.devices import keep_compiled
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
-from lib.scale import mesh
 from lib.steps import adversarial, pixels, supervised
 
 UPDATES = 100
