@@ -140,7 +140,7 @@ class Members:
         kind, value = "returned", None
         if self.team.leads:
             try:
-                value = _on_host(function(*args, **named))
+                value = function(*args, **named)
             except UserError as error:
                 kind, value = "raised", (str(error), error.code)
         kind, value = self._told((kind, value))

@@ -24,6 +24,8 @@ from lib.run.devices import keep_compiled
 from lib.run.keys import purpose, root_keys
 from lib.run.loop import initialise, train
 from lib.run.watch import Watch
+from lib.scale import mesh
+from lib.scale.traffic import traffic
 from lib.steps import adversarial, pixels, supervised
 
 UPDATES = 100
@@ -156,6 +158,26 @@ def apart(one, many) -> dict[str, float]:
     }
 
 
+TOLD: list[int] = []
+
+
+def listening(program):
+    """`Meshed.program` that notes the bytes which devices tell one another in a step, by XLA's text."""
+
+    def of(self, function, **about):
+        compiled, heard = program(self, function, **about), []
+
+        def call(*args):
+            if not heard:
+                heard.append(sum(traffic(compiled.lower(*args).compile().as_text()).values()))
+            TOLD.append(heard[0])
+            return compiled(*args)
+
+        return call
+
+    return of
+
+
 def layout(n):
     seeds._devices = lambda: ALL
     return dict(seeds.lay_out(n, conv=True).mesh.shape)
@@ -165,8 +187,12 @@ if __name__ == "__main__":
     jax.config.update("jax_numpy_rank_promotion", "raise")
     keep_compiled()
     began, found = time.monotonic(), {}
+    mesh.Meshed.program, told = listening(mesh.Meshed.program), {}
     for name in sys.argv[1:] or CASES:
         found[name] = apart(on(ALL[:1], CASES[name]), on(ALL, CASES[name]))
-        print(name, found[name], round(time.monotonic() - began, 1), file=sys.stderr, flush=True)
+        told[name] = TOLD[-1]
+        print(name, found[name], told[name], round(time.monotonic() - began, 1), file=sys.stderr)
+    found["told"] = told
+    found["gradient bytes"] = 4 * (3 * 3 * 1 * 4 + 4 + 4)
     found["layouts"] = {str(n): layout(n) for n in (1, 2, 3, 5, 8, 9)}
     print(json.dumps(found))
