@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 from experiments.dqn.agent import make_agent
 from experiments.dqn.config import PRESETS as DQN
@@ -18,6 +19,8 @@ from experiments.dqn.config import full_agent
 from experiments.gan.config import PRESETS as GAN
 from experiments.gan.experiment import make_game, minibatch
 from lib.data.batches import shuffled_indices
+from lib.data.dataset import Examples, LazyExamples
+from lib.data.streaming import batches
 from lib.nn.conv import Conv
 from lib.run import seeds
 from lib.run.devices import keep_compiled
@@ -158,6 +161,20 @@ def apart(one, many) -> dict[str, float]:
     }
 
 
+def streamed() -> dict[str, int]:
+    """Rows read from a stream, and what of them lies on the last device."""
+    example = LazyExamples(range(64), lambda i: {"x": np.full(3, i, np.float32)}, dict)
+    across = NamedSharding(mesh.mesh_for(1, ALL), PartitionSpec("rows"))
+    about = {"seed": 0, "batch": 16, "steps": range(1), "prepare": lambda example, rng: example}
+    dataset = Examples("made", "train", example, "")
+    (ours,), (plain,) = batches(dataset, across=across, **about), batches(dataset, **about)
+    last = np.asarray(ours["x"].addressable_shards[-1].data)
+    return {
+        "same": bool((np.asarray(ours["x"]) == plain["x"]).all()),
+        "last": bool((last == plain["x"][-2:]).all()),
+    }
+
+
 TOLD: list[int] = []
 
 
@@ -193,6 +210,7 @@ if __name__ == "__main__":
         told[name] = TOLD[-1]
         print(name, found[name], told[name], round(time.monotonic() - began, 1), file=sys.stderr)
     found["told"] = told
+    found["streamed"] = streamed()
     found["gradient bytes"] = 4 * (3 * 3 * 1 * 4 + 4 + 4)
     found["layouts"] = {str(n): layout(n) for n in (1, 2, 3, 5, 8, 9)}
     print(json.dumps(found))

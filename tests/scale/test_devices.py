@@ -68,6 +68,10 @@ def test_seeds_that_do_not_divide_the_devices_share_them(found):
     }
 
 
+def test_a_streamed_batch_lies_across_the_devices(found):
+    assert found["streamed"] == {"same": True, "last": True}
+
+
 def test_every_device_has_a_place_however_many_seeds_there_are():
     for devices in (1, 2, 3, 4, 6, 8, 12):
         for seeds in range(1, 20):
