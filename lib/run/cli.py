@@ -61,26 +61,29 @@ def _run(paper: Paper, argv: list[str]) -> None:
     started = time.monotonic()
     preset, config, options = parse(paper, argv)
     chosen = paper.chosen(config, options.only)
-    seeds = list(range(options.seed, options.seed + options.seeds))
+    numbers = list(range(options.seed, options.seed + options.seeds))
     stamp = f"{preset}-{datetime.now():%Y%m%d-%H%M%S}"
     out = options.out or Path("runs") / paper.name / stamp
     command = f"python -m {paper.package} {shlex.join(argv)}".strip()
     again = command + ("" if options.out else f" --out {shlex.quote(str(out))}")
     again += "" if options.resume else " --resume"
-    identity = {"paper": paper.name, "preset": preset, "seeds": seeds}
+    identity = {"paper": paper.name, "preset": preset, "seeds": numbers}
     identity |= {"config": paper.identity(config)}
     team = team_of(options.coordinator, options.processes, options.process)
     if team is None or team.leads:
         check_folder(out, identity, resume=options.resume)
 
     # What can be refused is refused before the folder is made.
-    from lib.run import devices
+    from lib.run import devices, seeds
     from lib.run.recorder import Recorder
 
     with join(team, paper.name) if team else contextlib.nullcontext() as members:
         device = devices.choose(options.device, config.precision)
         devices.keep_compiled()
-        which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+        seeds.spread_parameters(options.spread_parameters)
+        which = (
+            f"seed {numbers[0]}" if len(numbers) == 1 else f"seeds {numbers[0]} to {numbers[-1]}"
+        )
         how = [device, config.precision]
         if paper.about is not None:
             how.append(paper.about(config, getattr(options, "weights_dir", None)))

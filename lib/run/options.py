@@ -65,6 +65,8 @@ class Options:
     """How many there are."""
     process: Annotated[int | None, tyro.conf.arg(metavar="I", help_behavior_hint="")] = None
     """Which of them this is, from 0 on; 0 alone writes."""
+    spread_parameters: bool = False
+    """Devices that share a minibatch hold a piece each of large parameters, not all of them."""
     checkpoint_seconds: float = 30.0
     """At least this long between two checkpoints of one training."""
     tensorboard: bool = False

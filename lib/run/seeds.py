@@ -50,6 +50,13 @@ class OneDevice:
 
 
 _devices = jax.devices
+_spread = [False]
+
+
+def spread_parameters(spread: bool) -> None:
+    """Whether large arrays of a state lie in pieces on devices that share a minibatch, from now on."""
+    _spread[:] = [spread]
+
 
 Layout = OneDevice | Meshed
 
@@ -61,7 +68,7 @@ def lay_out(replicas: int, *, conv: bool) -> Layout:
         return OneDevice(conv)
     mesh = mesh_for(replicas, devices)
     together = -(-replicas // mesh.shape["seeds"]) if at_once(conv=conv) else 1
-    return Meshed(replicas, mesh, together)
+    return Meshed(replicas, mesh, together, *_spread)
 
 
 def over_seeds(

@@ -20,6 +20,8 @@ from lib.ops.rows import ROWS
 
 PyTree = Any
 SEEDS = "seeds"
+SPREAD_FROM = 2**16
+"""Numbers in an array that is worth spreading."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,24 @@ class Meshed:
     replicas: int
     mesh: Mesh
     together: int = 1
+    spread: bool = False
+    """Large arrays of a state lie in pieces on the devices of a row, not whole on each."""
 
     def place(self, own: PyTree) -> list[PyTree]:
         """Copies of what has a leading seed axis, round by round."""
         width = self.mesh.shape[SEEDS] * self.together
         places = np.minimum(np.arange(-(-self.replicas // width) * width), self.replicas - 1)
-        cut = functools.partial(_put, sharding=NamedSharding(self.mesh, P(SEEDS)))
         rounds = places.reshape(-1, width)
-        return [jax.tree.map(lambda x: cut(x, rows=rows), own) for rows in rounds]
+        return [jax.tree.map(lambda x: _put(x, self._cut(x), rows), own) for rows in rounds]
+
+    def _cut(self, x: jax.Array) -> NamedSharding:
+        """How an array with a leading seed axis lies."""
+        axes: list[str | None] = [SEEDS] + [None] * (x.ndim - 1)
+        devices = self.mesh.shape[ROWS]
+        fit = [i for i in range(1, x.ndim) if x.shape[i] % devices == 0]
+        if self.spread and fit and x.size >= SPREAD_FROM * len(x):
+            axes[max(fit, key=lambda i: x.shape[i])] = ROWS
+        return NamedSharding(self.mesh, P(*axes))
 
     def share(self, data: PyTree) -> PyTree:
         """Copies of what all replicas share, one a device."""
@@ -49,7 +61,7 @@ class Meshed:
 
     def whole(self, state: list[PyTree]) -> PyTree:
         """The state of all replicas along a leading axis, on this process's first device."""
-        if self.mesh.shape[SEEDS] > 1:
+        if self.mesh.shape[SEEDS] > 1 or self.spread:
             with jax.set_mesh(self.mesh):
                 state = _everywhere(self.mesh)(state)
         return _joined(jax.tree.map(lambda x: x.addressable_data(0), state), self.replicas)
@@ -60,10 +72,13 @@ class Meshed:
         `args` whose place is not among `shared` have been placed; `found` is whole. The state's memory is
         given to the result.
         """
-        compiled = self.program(function, shared=shared)
+        program = []
 
         def call(state, *args):
-            rounds = []
+            if not program:
+                lies = jax.tree.map(lambda x: x.sharding, state[0])
+                program.append(self.program(function, shared=shared, lies=lies))
+            rounds, compiled = [], program[0]
             with jax.set_mesh(self.mesh):
                 for i, of_round in enumerate(state):
                     own = (a if j in shared else a[i] for j, a in enumerate(args, 1))
@@ -74,8 +89,8 @@ class Meshed:
 
         return call
 
-    def program(self, function: Callable, *, shared: tuple[int, ...]) -> Callable:
-        """One round of `compile`, to be called with `mesh` set."""
+    def program(self, function: Callable, *, shared: tuple[int, ...], lies: PyTree) -> Callable:
+        """One round of `compile`, to be called with `mesh` set; a state's arrays stay where they lie."""
 
         def on_a_row(*args):
             axes = [None if i in shared else 0 for i in range(len(args))]
@@ -96,7 +111,7 @@ class Meshed:
             )(*args)
 
         one_row = self.mesh.shape[SEEDS] == 1
-        out = NamedSharding(self.mesh, P(SEEDS)), NamedSharding(self.mesh, P())
+        out = lies, NamedSharding(self.mesh, P())
         return jax.jit(on_a_row if one_row else on_rows, donate_argnums=0, out_shardings=out)
 
 

@@ -135,10 +135,21 @@ def pixel_rule(shape, n):
     return replicas(init, step, root_keys(tuple(range(n))), target, conv=True)
 
 
+def spread():
+    """Dense layers whose kernels eight devices hold in pieces."""
+    mesh.SPREAD_FROM = 256
+    seeds.spread_parameters(True)
+    try:
+        return simultaneous()
+    finally:
+        seeds.spread_parameters(False)
+
+
 CASES = {
     "supervised": supervised_rule,
     "simultaneous": simultaneous,
     "alternating": alternating,
+    "spread": spread,
     "q_learning": q_learning,
     "pixels: several images": lambda: pixel_rule((16, 4, 4, 1), 1),
     "pixels: an image a replica": lambda: pixel_rule((4, 4, 1), 8),

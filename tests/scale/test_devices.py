@@ -49,6 +49,11 @@ def test_the_parameters_gradients_are_what_is_all_reduced(found):
     assert gradient <= found["told"]["supervised"] < 2 * gradient + 1000
 
 
+def test_parameters_in_pieces_are_the_same_parameters(found):
+    assert found["spread"]["largest"] < 1e-5
+    assert found["told"]["spread"] != found["told"]["simultaneous"], "pieces have to be gathered"
+
+
 @pytest.mark.parametrize("seeds", ["eight seeds", "pixels: an image a replica"])
 def test_a_seed_alone_on_a_device_has_the_bits_that_it_has_on_one(found, seeds):
     assert found[seeds]["same bits"]
