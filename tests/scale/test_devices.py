@@ -49,6 +49,10 @@ def test_the_parameters_gradients_are_what_is_all_reduced(found):
     assert gradient <= found["told"]["supervised"] < 2 * gradient + 1000
 
 
+def test_a_device_plays_its_own_game_and_learns_from_its_own_transitions(found):
+    assert found["frames"] == ["f32[1,10,5,2]", "f32[2,10,5,2]"]
+
+
 def test_parameters_in_pieces_are_the_same_parameters(found):
     assert found["spread"]["largest"] < 1e-5
     assert found["told"]["spread"] != found["told"]["simultaneous"], "pieces have to be gathered"
