@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tqdm import tqdm
+
 from lib.base.errors import UserError
 from lib.base.signals import Stop, Stopped
 from lib.base.streams import printable
@@ -76,15 +78,15 @@ def team_of(coordinator: str | None, processes: int | None, process: int | None)
 def join(team: Team, name: str) -> "Members":
     """Meets the others, before JAX starts; `name` begins what is said of them.
 
-    Raises:
-      UserError: they have not all come (code 1).
+    If they have not all come in time this process ends, with one line and code 1.
     """
     # What C++ logs of a dead process, our one line says.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from us
-    about = {"initialization_timeout": START, "shutdown_timeout_seconds": END}
+    # When its own time is up JAX aborts the process, and prints a stack.
+    about = {"initialization_timeout": 2 * START, "shutdown_timeout_seconds": END}
     if team.coordinator is not None:
         about |= {
             "coordinator_address": team.coordinator,
@@ -92,12 +94,17 @@ def join(team: Team, name: str) -> "Members":
             "process_id": team.process,
             "cluster_detection_method": "deactivate",
         }
+    where = team.coordinator or "SLURM's first host"
+    line = f"{team}: not all have come to {where} within {START} seconds"
+    late = threading.Timer(START, _end, (name, line, GONE))
+    late.daemon = True
+    late.start()
     try:
         jax.distributed.initialize(**about, heartbeat_timeout_seconds=10 * int(PATIENCE))
     except Exception as error:  # gRPC's, as various types
-        where = team.coordinator or "SLURM's first host"
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{team}: the {team.processes} do not meet at {where} ({line})") from None
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _end(name, f"{team}: they do not meet at {where} ({why})", GONE)
+    late.cancel()
     return Members(team, name)
 
 
@@ -169,14 +176,9 @@ class Members:
             jax.distributed.shutdown()
 
     def end(self, line: str, code: int) -> None:
-        """Ends this process at once, with one line: whoever waits for it will notice.
-
-        Python's own way out would wait for the others.
-        """
+        """Ends this process at once, with one line: whoever waits for it will notice."""
         self._said.acquire()
-        sys.stdout.flush()
-        print(printable(f"{self._name}: {line}"), file=sys.stderr, flush=True)
-        os._exit(code)
+        _end(self._name, line, code)
 
     def lost(self, why: str) -> None:
         """Ends this process, as another one has died."""
@@ -254,6 +256,14 @@ class Together:
 
     def folder(self, training):
         raise UserError(f"{training} keeps a memory on the disk: one process only", 2)
+
+
+def _end(name: str, line: str, code: int) -> None:
+    # Python's own way out would wait for the others.
+    sys.stdout.flush()
+    tqdm.write(printable(f"{name}: {line}"), file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _of_another(error: BaseException) -> str | None:
