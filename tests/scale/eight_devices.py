@@ -18,9 +18,9 @@ from experiments.dqn.config import PRESETS as DQN
 from experiments.dqn.config import full_agent
 from experiments.gan.config import PRESETS as GAN
 from experiments.gan.experiment import make_game, minibatch
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
+from lib.batches.streaming import batches
 from lib.data.dataset import Examples, LazyExamples
-from lib.data.streaming import batches
 from lib.nn.conv import Conv
 from lib.run import seeds
 from lib.run.devices import keep_compiled
