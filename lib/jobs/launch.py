@@ -4,8 +4,10 @@ What is known is on the disk: any launcher may leave at any time, and another on
 """
 
 import shlex
+import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -245,14 +247,24 @@ class Table:
             for name, row in rows.items()
         }
         if self._live:
-            up = f"\x1b[{self._lines}A" if self._lines else ""
-            print(up + "".join(f"\x1b[2K{line}\n" for line in lines.values()), end="", flush=True)
-            self._lines = len(lines)
+            up = f"\x1b[{self._lines}A\x1b[J" if self._lines else ""
+            shown = self._fitting(rows, lines)
+            print(up + "\n".join(shown), flush=True)
+            self._lines = len(shown)
             return
         for name, row in rows.items():
             if self._before.get(name) != row.state:
                 print(lines[name], flush=True)
             self._before[name] = row.state
+
+    def _fitting(self, rows: dict[str, Row], lines: dict[str, str]) -> list[str]:
+        """As many lines as the terminal has, what is under way first, and a count of all."""
+        columns, height = shutil.get_terminal_size()
+        order = ("running", "failed", "waiting", "done")
+        names = sorted(rows, key=lambda name: order.index(rows[name].state))[: max(height - 2, 0)]
+        states = Counter(row.state for row in rows.values())
+        count = ", ".join(f"{states[state]} {state}" for state in order)
+        return [lines[n][: columns - 1] for n in rows if n in names] + [count[: columns - 1]]
 
 
 def merge(folder: Path, paper: Paper, plan: Plan) -> None:

@@ -248,3 +248,17 @@ def test_a_log_tells_where_a_run_is_and_what_it_said_last():
     assert last_line(log) == "toy smoke: cpu"
     assert bar_of("adam:   0%|          | 0/40 [00:00<?, ?step/s]") == "adam 0/40"
     assert (bar_of(""), last_line("")) == ("", "")
+
+
+def test_a_table_that_is_longer_than_the_terminal_shows_what_is_under_way(monkeypatch, capsys):
+    rows = {f"part-{i}": launch.Row("waiting") for i in range(50)}
+    rows["part-40"] = launch.Row("running", "part 3/4")
+    monkeypatch.setattr(launch.shutil, "get_terminal_size", lambda: os.terminal_size((60, 10)))
+    monkeypatch.setattr(launch.sys.stdout, "isatty", lambda: True, raising=False)
+    table = launch.Table()
+    table.show(rows)
+    table.show(rows)
+    first, second = capsys.readouterr().out.split("\x1b[9A\x1b[J")
+    assert first == second and len(first.splitlines()) == 9
+    assert re.search(r"part-40 +running +part 3/4", first)
+    assert first.splitlines()[-1] == "1 running, 0 failed, 49 waiting, 0 done"
