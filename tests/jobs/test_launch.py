@@ -147,7 +147,7 @@ def test_jobs_of_this_machine_end_to_end_one_preempted_one_failing(tmp_path, mon
         launch.time.sleep(0.05)
 
     monkeypatch.setattr(Plan, "command", command)
-    plan = toy("--steps", "4000", "--every", "20", "--only", "adam", "points")
+    plan = toy("--steps", "20000", "--every", "100", "--only", "adam", "points")
     write_plan(plan, tmp_path / "run")
     with pytest.raises(UserError, match="failed: points-0; what they said is in") as ended:
         launch.follow(tmp_path / "run", load_paper("papers.toy"), plan, sleep=sleep)
@@ -157,7 +157,7 @@ def test_jobs_of_this_machine_end_to_end_one_preempted_one_failing(tmp_path, mon
     assert preempted and len(sent["adam-0"]) == 2 and len(sent["points-0"]) == 1 + launch.AGAIN
     assert re.search(r"points-0 +failed +no luck", said) and re.search(r"adam-0 +done", said)
     log = (tmp_path / "run" / "logs" / "adam-0.txt").read_text()
-    assert "terminated; adam is saved at step" in log
+    assert "toy: terminated; " in log and "Traceback" not in log
     assert set(json.loads((tmp_path / "run" / "result.json").read_text())["parts"]) == {"adam"}
     assert "Adam alone fits them" in said and "keep it: python -m papers.toy keep" in said
 
