@@ -1,9 +1,13 @@
-"""Lists every paper, its claims, and whether they hold, from the committed records; or those named."""
+"""Lists every paper, its claims, and whether they hold, from the committed records; or those named.
+
+`launch PAPER ...` computes one as jobs, on a cluster or on this machine (see `lib.jobs.launch`).
+"""
 
 import sys
 
 from lib.base.errors import UserError
 from lib.base.streams import lasting
+from lib.jobs import launch
 from lib.report.tables import claims_text
 from lib.run.paper import all_papers
 
@@ -28,9 +32,14 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     with lasting():
         try:
-            main(sys.argv[1:])
             code = 0
+            if sys.argv[1:2] == ["launch"]:
+                code = launch.main(sys.argv[2:])
+            else:
+                main(sys.argv[1:])
         except UserError as error:
             print(f"experiments: {error}", file=sys.stderr)
             code = error.code
+        except KeyboardInterrupt:
+            code = 130
     sys.exit(code)

@@ -26,8 +26,10 @@ BELOW = {
     "batches": {"base", "ops", "data", "batches"},
     "pretrained": {"base", "ops", "nn", "models", "data", "pretrained"},
     "envs": {"base", "ops", "envs"},
-    "run": {"base", "data", "report", "run"},
+    "scale": {"base", "ops", "scale"},
+    "run": {"base", "data", "report", "run", "scale"},
     "report": {"base", "plots", "report", "run"},
+    "jobs": {"base", "report", "run", "jobs"},
 }
 """The same of packages that may touch the disk: base at the bottom; run and report, which know one
 another, above the others."""

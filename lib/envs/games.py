@@ -15,6 +15,7 @@ import numpy as np
 
 from lib.envs import catch
 from lib.envs.names import CHANNELS
+from lib.ops.rows import across_devices
 
 State = Any
 
@@ -102,5 +103,6 @@ def anew_where(over: jax.Array, fresh: State, states: State) -> State:
 
 
 def reset_where(game: Game, over: jax.Array, states: State, keys: jax.Array) -> State:
-    """`states` `[n, ...]`, begun anew where `over` `[n]`."""
+    """`states` `[n, ...]`, begun anew where `over` `[n]`; several devices take some of the games each."""
+    over, states, keys = across_devices((over, states, keys))
     return anew_where(over, jax.vmap(game.reset)(keys), states)

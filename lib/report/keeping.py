@@ -110,8 +110,9 @@ def read_run(paper: Paper, run: Path) -> tuple[dict[str, Any], list[Segment]]:
 
 
 def finished(run: Path) -> list[Path]:
-    """The folders of a run's finished parts; what begins with a dot is none."""
-    return sorted(path for path in (run / "parts").glob("[!.]*") if path.is_dir())
+    """The folders of a run's finished parts; what begins with a dot is none, a link is another run's."""
+    parts = (run / "parts").glob("[!.]*")
+    return sorted(path for path in parts if path.is_dir() and not path.is_symlink())
 
 
 def seeds_of(runs: Sequence[Path], part: str) -> set[int]:

@@ -51,10 +51,18 @@ class Checkpoints:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         sys.unraisablehook = _print_unraisable
         self._folder, self._owner = Path(folder).absolute(), owner
+        self._folder.mkdir(parents=True, exist_ok=True)
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=0, active_processes={0}, barrier_sync_key_prefix="process-0"
+        )
         self._manager = ocp.CheckpointManager(
             self._folder,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+                max_to_keep=keep,
+                enable_async_checkpointing=False,
+                cleanup_tmp_directories=True,
+                create=False,  # Orbax would wait for all processes
+                multiprocessing_options=alone,
             ),
         )
 

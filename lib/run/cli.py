@@ -4,6 +4,7 @@ Heavy packages are imported only when a run begins, so that `--help` and mistake
 """
 
 import atexit
+import contextlib
 import shlex
 import signal
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, only_writer, read_json, reading, write_json
+from lib.base.signals import Stop, Stopped
 from lib.base.streams import lasting, printable
 from lib.run.folder import check_folder, forget
 from lib.run.options import parse
 from lib.run.paper import Paper, load_paper
+from lib.scale.processes import PatientStop, Together, join, team_of
 
 
 def main(package: str, argv: list[str] | None = None) -> None:
@@ -58,91 +61,103 @@ def _run(paper: Paper, argv: list[str]) -> None:
     started = time.monotonic()
     preset, config, options = parse(paper, argv)
     chosen = paper.chosen(config, options.only)
-    seeds = list(range(options.seed, options.seed + options.seeds))
+    numbers = list(range(options.seed, options.seed + options.seeds))
     stamp = f"{preset}-{datetime.now():%Y%m%d-%H%M%S}"
     out = options.out or Path("runs") / paper.name / stamp
     command = f"python -m {paper.package} {shlex.join(argv)}".strip()
     again = command + ("" if options.out else f" --out {shlex.quote(str(out))}")
     again += "" if options.resume else " --resume"
-    identity = {"paper": paper.name, "preset": preset, "seeds": seeds}
+    identity = {"paper": paper.name, "preset": preset, "seeds": numbers}
     identity |= {"config": paper.identity(config)}
-    check_folder(out, identity, resume=options.resume)
+    team = team_of(options.coordinator, options.processes, options.process)
+    if team is None or team.leads:
+        check_folder(out, identity, resume=options.resume)
 
     # What can be refused is refused before the folder is made.
-    from lib.run import devices
+    from lib.run import devices, seeds
     from lib.run.recorder import Recorder
-    from lib.run.signals import Stop, Stopped
 
-    device = devices.choose(options.device, config.precision)
-    devices.keep_compiled()
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    how = [device, config.precision]
-    if paper.about is not None:
-        how.append(paper.about(config, getattr(options, "weights_dir", None)))
-    first = f"{paper.name} {preset}: {', '.join(how)}, {which}, in {out}"
-    print(printable(first), flush=True)
-    if options.only:
-        print(f"parts: {', '.join(chosen)}", flush=True)
-    folders = {"data_dir": options.data_dir}
-    if paper.pretrained:
-        folders["weights_dir"] = options.weights_dir
-    wanted = {source for name in chosen for source in paper.parts[name].data}
-    data = paper.module("experiment").load_data(config, **folders, only=wanted)
-
-    deadline = {"deadline": started + 60 * options.minutes} if options.minutes else {}
-    stop = Stop(**deadline)
-    with only_writer(out), stop.answering(again):
-        # Once more: another run may have begun there while the data was loaded.
-        identity = check_folder(out, identity, resume=options.resume)
-        bounds = {
-            name: {c.id: c.bound() for c in paper.claims if c.part == name and c.bound()}
-            for name in chosen
-        }
-        recorder = Recorder(
-            out,
-            identity,
-            {"device": device, "command": command, "bounds": bounds},
-            compiling=devices.compile_clock(),
-            resume=options.resume,
-            checkpoint_seconds=options.checkpoint_seconds,
-            again=again,
-            stop=stop,
-            tensorboard=options.tensorboard,
+    with join(team, paper.name) if team else contextlib.nullcontext() as members:
+        device = devices.choose(options.device, config.precision)
+        devices.keep_compiled()
+        seeds.spread_parameters(options.spread_parameters)
+        which = (
+            f"seed {numbers[0]}" if len(numbers) == 1 else f"seeds {numbers[0]} to {numbers[-1]}"
         )
-        try:
-            _compute(paper, config, options, out, data, recorder)
-        except KeyboardInterrupt as error:
-            stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
-            line = f"{stopped.said}; what was saved stays. Continue: {again}"
-            raise UserError(line, stopped.code) from None
-        except UserError as error:
-            if error.code == 2 and not options.resume:
-                forget(out)
-            raise
+        how = [device, config.precision]
+        if paper.about is not None:
+            how.append(paper.about(config, getattr(options, "weights_dir", None)))
+        where = (
+            f"in {out}" if team is None or team.leads else f"{team}: look where process 0 writes"
+        )
+        first = f"{paper.name} {preset}: {', '.join(how)}, {which}, {where}"
+        print(printable(first), flush=True)
+        if options.only:
+            print(f"parts: {', '.join(chosen)}", flush=True)
+        folders = {"data_dir": options.data_dir}
+        if paper.pretrained:
+            folders["weights_dir"] = options.weights_dir
+        wanted = {source for name in chosen for source in paper.parts[name].data}
+        data = paper.module("experiment").load_data(config, **folders, only=wanted)
+        if team is not None and not team.leads:
+            with PatientStop().answering(again) as stop:
+                _find(paper, config, options, data, Together(members, None, stop))
+            return
 
-    record = read_json(out / "result.json")
-    from lib.report.tables import claims_text, took
+        deadline = {"deadline": started + 60 * options.minutes} if options.minutes else {}
+        stop = PatientStop(**deadline) if team else Stop(**deadline)
+        with only_writer(out), stop.answering(again):
+            # Once more: another run may have begun there while the data was loaded.
+            identity = check_folder(out, identity, resume=options.resume)
+            bounds = {
+                name: {c.id: c.bound() for c in paper.claims if c.part == name and c.bound()}
+                for name in chosen
+            }
+            recorder = Recorder(
+                out,
+                identity,
+                {"device": device, "command": command, "bounds": bounds},
+                compiling=devices.compile_clock(),
+                resume=options.resume,
+                checkpoint_seconds=options.checkpoint_seconds,
+                again=again,
+                stop=stop,
+                tensorboard=options.tensorboard,
+            )
+            watch = Together(members, recorder, stop) if team else recorder
+            try:
+                _find(paper, config, options, data, watch)
+                with disk_errors(f"cannot write to {out}"):
+                    write_json(out / "result.json", _record(paper, out))
+                _draw(paper, out)
+            except KeyboardInterrupt as error:
+                stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
+                line = f"{stopped.said}; what was saved stays. Continue: {again}"
+                raise UserError(line, stopped.code) from None
+            except UserError as error:
+                if error.code == 2 and not options.resume:
+                    forget(out)
+                raise
+            finally:
+                recorder.leave()
 
-    print(claims_text(record["claims"]))
-    times = (f"{part} {took(runs)}" for part, runs in record["parts"].items())
-    print(printable(f"{', '.join(times)}; all in {out}"))
+        record = read_json(out / "result.json")
+        from lib.report.tables import claims_text, took
+
+        print(claims_text(record["claims"]))
+        times = (f"{part} {took(runs)}" for part, runs in record["parts"].items())
+        print(printable(f"{', '.join(times)}; all in {out}"))
 
 
-def _compute(paper: Paper, config, options, out: Path, data, recorder) -> None:
-    """Everything of a run that takes time; what it finds is in `out` afterwards."""
+def _find(paper: Paper, config, options, data, watch) -> None:
+    """Everything of a run that takes time; what it finds is where `watch` keeps it."""
     from lib.base.memory import out_of_memory
     from lib.run.keys import root_keys
     from lib.run.parts import run_parts
 
     seeds = range(options.seed, options.seed + options.seeds)
-    try:
-        with out_of_memory():
-            run_parts(paper, config, root_keys(tuple(seeds)), data, recorder, options.only)
-        with disk_errors(f"cannot write to {out}"):
-            write_json(out / "result.json", _record(paper, out))
-        _draw(paper, out)
-    finally:
-        recorder.leave()
+    with out_of_memory():
+        run_parts(paper, config, root_keys(tuple(seeds)), data, watch, options.only)
 
 
 def _record(paper: Paper, run: Path) -> dict:

@@ -46,7 +46,9 @@ def choose(device: str, precision: str = "float32") -> str:
             file=sys.stderr,
         )
     kind = devices[0].device_kind if platform != "cpu" else f"{os.cpu_count()} cores"
-    return f"{platform} ({len(devices)} x {kind})" if platform != "cpu" else f"cpu ({kind})"
+    if platform != "cpu":
+        return f"{platform} ({len(devices)} x {kind})"
+    return f"cpu ({kind})" if len(devices) == 1 else f"cpu ({kind}, {len(devices)} devices)"
 
 
 def keep_compiled(folder: Path | None = None) -> None:

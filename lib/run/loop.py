@@ -15,7 +15,7 @@ import numpy as np
 from lib.base.errors import UserError
 from lib.base.memory import check_fits
 from lib.run.keys import purpose
-from lib.run.seeds import member, over_seeds
+from lib.run.seeds import Layout, lay_out, member, over_seeds
 from lib.run.watch import Row, Watch
 
 PyTree = Any
@@ -45,7 +45,7 @@ def initialise(
     except OverflowError as error:
         raise UserError(f"a size is too large ({error})", 2) from None
     one = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(shapes))
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     # While one chunk is computed the state is there twice.
     check_fits(2 * seeds * one, "what is trained", stats.get("bytes_limit"))
     return _compiled_init(init, conv)(keys)
@@ -93,27 +93,30 @@ def train(
 
     Raises: what `watch.non_finite` raises when a metric or the state stops being finite.
     """
-    keys = jax.vmap(lambda k: purpose(k, name))(keys)
+    replicas = len(keys)
+    layout = lay_out(replicas, conv=conv)
+    keys, data = layout.place(jax.vmap(lambda k: purpose(k, name))(keys)), layout.share(data)
 
     def chunk(state, done, length):
-        compiled = _compiled_chunk(step, length, conv)
-        state, metrics, finite = compiled(state, data, keys, jnp.int32(done))
+        compiled = _compiled_chunk(step, length, layout)
+        state, (metrics, finite) = compiled(state, data, keys, np.int32(done))
         metrics = jax.device_get(metrics)
         _check_finite(name, metrics, np.asarray(finite), done, length, watch)
         return state, {k: np.asarray(v).mean(axis=1).tolist() for k, v in metrics.items()}
 
     def scores(state, done):
-        return _scores(score, state, len(keys))
+        return _scores(score, state, replicas)
 
     return train_on_host(
         name,
-        _copied(state),
+        state,
         chunk,
         steps=steps,
         every=every,
         watch=watch,
         scores=None if score is None else scores,
         score_every=score_every,
+        layout=layout,
     )
 
 
@@ -127,18 +130,22 @@ def train_on_host(
     watch: Watch,
     scores: Callable[[PyTree, int], dict[str, list[float]]] | None = None,
     score_every: int = 1,
+    layout: Layout | None = None,
 ) -> Trained:
     """Trains for `steps` steps, `every` of them in a chunk that may do what no compiled call can.
 
     Args:
       chunk: `chunk(state, done, length) -> (state, metrics)`: `length` steps after the first `done`; it
         checks its own numbers. Each metric, and what `scores(state, done)` adds, is a list over seeds.
+      layout: where the states are that `chunk` gets and gives; None: where they were.
     """
     done, state, history = watch.restore(name, state)
+    placed = layout.place(state) if layout else state
     watch.began(name, done, steps)
     while done < steps:
         length = min(every, steps - done)
-        state, metrics = chunk(state, done, length)
+        placed, metrics = chunk(placed, done, length)
+        state = layout.whole(placed) if layout else placed
         done += length
         row = {"training": name, "step": done, **metrics}
         reached = done // score_every > (done - length) // score_every or done == steps
@@ -154,14 +161,8 @@ def _scores(score: Score, state: PyTree, replicas: int) -> dict[str, list[float]
     return {name: [float(f[name]) for f in of_replicas] for name in of_replicas[0]}
 
 
-@jax.jit
-def _copied(state: PyTree) -> PyTree:
-    """What a chunk may be given the memory of."""
-    return jax.tree.map(jnp.copy, state)
-
-
 @functools.lru_cache(maxsize=32)
-def _compiled_chunk(step: Step, length: int, conv: bool):
+def _compiled_chunk(step: Step, length: int, layout: Layout):
     """`length` steps as one compiled call; the same `step` is compiled once in a process."""
 
     def run(state, data, key, start):
@@ -170,9 +171,9 @@ def _compiled_chunk(step: Step, length: int, conv: bool):
 
         state, metrics = jax.lax.scan(body, state, start + jnp.arange(length))
         finite = [jnp.isfinite(x).all() for x in jax.tree.leaves(state) if _is_float(x)]
-        return state, metrics, jnp.stack(finite).all()
+        return state, (metrics, jnp.stack(finite).all())
 
-    return over_seeds(run, shared=(1, 3), conv=conv)
+    return layout.compile(run, shared=(1, 3))
 
 
 def _is_float(x: jax.Array) -> bool:

@@ -57,6 +57,16 @@ class Options:
     """A folder with the dataset's files, for a machine that cannot fetch them."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Where to compute; anything but auto fails when it is not there."""
+    coordinator: Annotated[
+        str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")
+    ] = None
+    """Several processes compute this run together and meet here (SLURM's steps need no such words)."""
+    processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """How many there are."""
+    process: Annotated[int | None, tyro.conf.arg(metavar="I", help_behavior_hint="")] = None
+    """Which of them this is, from 0 on; 0 alone writes."""
+    spread_parameters: bool = False
+    """Devices that share a minibatch hold a piece each of large parameters, not all of them."""
     checkpoint_seconds: float = 30.0
     """At least this long between two checkpoints of one training."""
     tensorboard: bool = False

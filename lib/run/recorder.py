@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from lib.base.errors import UserError
 from lib.base.files import disk_errors, read_json, reading, write_atomically, write_json
+from lib.base.signals import Stop
 from lib.base.weights import save_weights
 from lib.report.records import check_about, check_metric
 from lib.run.checkpoints import Checkpoints
 from lib.run.folder import owner_of
 from lib.run.result import Result, first_seed, load_part, save_part
-from lib.run.signals import Stop
 from lib.run.watch import Bars, PyTree, Row
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")

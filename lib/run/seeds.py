@@ -1,6 +1,7 @@
 """How the replicas of a run (one a seed) share the machine: decided here and nowhere else.
 
-On an accelerator all replicas of dense nets are one `vmap`: a batch of small products fills the
+Several devices take a replica each; what is left of them shares the minibatches (`lib.scale.mesh`). On one:
+on an accelerator all replicas of dense nets are one `vmap`: a batch of small products fills the
 device. On a CPU, and wherever convolutions are concerned, the replicas go one after another through
 one compiled program. There a `vmap` over dense nets gains little on two cores (1.2 to 1.5 times) and
 costs reproducibility: XLA's batched kernels may sum in another order, so that seed 3 among eight
@@ -9,10 +10,13 @@ over convolution *weights* is 80 times slower on a CPU.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from lib.scale.mesh import Meshed, mesh_for
 
 PyTree = Any
 
@@ -20,6 +24,51 @@ PyTree = Any
 def at_once(*, conv: bool) -> bool:
     """Whether replicas train under one `vmap`."""
     return jax.default_backend() != "cpu" and not conv
+
+
+@dataclass(frozen=True)
+class OneDevice:
+    """What `lib.scale.mesh.Meshed` is on several: a state has a leading seed axis."""
+
+    conv: bool
+
+    def place(self, own: PyTree) -> PyTree:
+        """A copy, of which a chunk may be given the memory."""
+        return _copied(own)
+
+    def share(self, data: PyTree) -> PyTree:
+        """What all replicas share, as it is."""
+        return data
+
+    def whole(self, state: PyTree) -> PyTree:
+        """The state of all replicas, as it is."""
+        return state
+
+    def compile(self, function: Callable, *, shared: tuple[int, ...]) -> Callable:
+        """`function` over the seed axis of every argument but those in `shared`."""
+        return over_seeds(function, shared=shared, conv=self.conv)
+
+
+_devices = jax.devices
+_spread = [False]
+
+
+def spread_parameters(spread: bool) -> None:
+    """Whether large arrays of a state lie in pieces on devices that share a minibatch, from now on."""
+    _spread[:] = [spread]
+
+
+Layout = OneDevice | Meshed
+
+
+def lay_out(replicas: int, *, conv: bool) -> Layout:
+    """How so many replicas train on the devices that there are."""
+    devices = _devices()
+    if len(devices) == 1:
+        return OneDevice(conv)
+    mesh = mesh_for(replicas, devices)
+    together = -(-replicas // mesh.shape["seeds"]) if at_once(conv=conv) else 1
+    return Meshed(replicas, mesh, together, *_spread)
 
 
 def over_seeds(
@@ -65,6 +114,11 @@ def _member(states, i):
     # A replica's key is the same in every chunk (the step is folded in): that reuse is meant, and
     # slicing a key counts as its use where `jax_debug_key_reuse` is on.
     return jax.tree.map(lambda x: (jax.random.clone(x) if _is_key(x) else x)[i], states)
+
+
+@jax.jit
+def _copied(state: PyTree) -> PyTree:
+    return jax.tree.map(jnp.copy, state)
 
 
 @jax.jit

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lib.ops.rows import across_devices
+
 Params = Any
 Metrics = dict[str, jax.Array]
 GeneratorLoss = Callable[[jax.Array], jax.Array]
@@ -134,7 +136,7 @@ def simultaneous(
 
     def step(state, x, key):
         z_key, real_key, fake_key = jax.random.split(key, 3)
-        z = players.noise(z_key, x.shape[0])
+        x, z = across_devices((x, players.noise(z_key, x.shape[0])))
         d_loss = _losses(players, x, real_key, fake_key)
 
         def g_loss(generator):
@@ -167,7 +169,8 @@ def discriminator_only(
 
     def step(state, x, key):
         z_key, real_key, fake_key = jax.random.split(key, 3)
-        samples = players.generate(state.generator, players.noise(z_key, x.shape[0]))
+        x, z = across_devices((x, players.noise(z_key, x.shape[0])))
+        samples = players.generate(state.generator, z)
         d_loss = _losses(players, x, real_key, fake_key)
         gradients, (real, fake) = jax.grad(d_loss, has_aux=True)(state.discriminator, samples)
         updates, opt = discriminator_tx.update(
@@ -197,7 +200,7 @@ def generator_only(
 
     def step(state, x, key):
         z_key, fake_key, real_key = jax.random.split(key, 3)
-        z = players.noise(z_key, x.shape[0])
+        x, z = across_devices((x, players.noise(z_key, x.shape[0])))
         d_loss = _losses(players, x, real_key, fake_key)
 
         def g_loss(generator):

@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lib.ops.rows import across_devices
+
 
 @flax.struct.dataclass
 class PixelState:
-    """The image, the state of its optimiser, and how often the loss has been evaluated, int32 []."""
+    """The image (or several, `[n, h, w, c]`), the state of its optimiser, and how often the loss has been
+    evaluated, int32 []."""
 
     image: jax.Array
     opt: optax.OptState
@@ -37,7 +40,7 @@ def pixels(
 
     def step(state, data):
         def objective(image):
-            return loss(image, data)
+            return loss(across_devices(image) if image.ndim > 3 else image, data)
 
         searched = optax.tree.get(state.opt, "num_linesearch_steps")
         if searched is None:

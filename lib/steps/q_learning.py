@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lib.ops.rows import across_devices
+
 Params = Any
 
 
@@ -83,6 +85,7 @@ def q_learning(
     total = jnp.sum if reduce == "sum" else jnp.mean
 
     def step(state: QState, batch: Transitions):
+        batch = across_devices(batch)
         behind = state.target if separate_target else state.params
         y = td_target(batch.reward, batch.terminal, apply(behind, batch.next_observation), gamma)
 

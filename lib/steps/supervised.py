@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lib.ops.rows import across_devices
+
 Params = Any
 Loss = Callable[[Params, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
 Rule = Callable[[jax.Array], optax.GradientTransformation]
@@ -45,6 +47,7 @@ def supervised(
     """
 
     def step(state, batch, key):
+        batch = across_devices(batch)
         (value, metrics), gradients = jax.value_and_grad(loss, has_aux=True)(
             state.params, batch, key
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import UserError
-from lib.batches.streaming import AHEAD, READERS, batch_of, batches
+from lib.batches.streaming import AHEAD, READERS, batch_of, batches, own_places
 from lib.data.dataset import Dataset, Examples, LazyExamples
 
 SIZE, BATCH = 23, 5
@@ -161,3 +161,47 @@ def test_a_dataset_in_memory_streams_too():
         dataset, seed=0, batch=10, steps=range(1), prepare=lambda example, rng: example
     )
     np.testing.assert_array_equal(one["image"], arrays["image"][one["label"]])
+
+
+class Halves:
+    """How a batch lies on two processes of two devices each, seen by one of them."""
+
+    num_devices = 4
+
+    def __init__(self, process):
+        self._process = process
+
+    def addressable_devices_indices_map(self, shape):
+        if shape[0] % 4:
+            raise ValueError("uneven")
+        each = shape[0] // 4
+        starts = [each * (2 * self._process + i) for i in range(2)]
+        return {f"device {i}": (slice(start, start + each),) for i, start in enumerate(starts)}
+
+
+def test_each_process_reads_its_own_rows_and_together_they_are_the_batch(dataset, disk):
+    about = {"seed": 0, "step": 3, "batch": 8, "prepare": crop}
+    whole = batch_of(dataset, **about)
+    disk.read.clear()
+    halves = []
+    for process, rows in ((0, [0, 1, 2, 3]), (1, [4, 5, 6, 7])):
+        places = own_places(Halves(process), 8)
+        assert places == rows
+        halves.append(batch_of(dataset, places=places, **about))
+        assert disk.read == whole["number"][: rows[-1] + 1].tolist(), "and no others"
+    equal([{n: np.concatenate([h[n] for h in halves]) for n in whole}], [whole])
+
+
+def test_streamed_rows_that_the_devices_do_not_divide_are_refused():
+    with pytest.raises(UserError, match="--batch 6: streamed, the 4 devices must divide it") as no:
+        own_places(Halves(0), 6)
+    assert no.value.code == 2
+
+
+def test_with_a_sharding_batches_are_the_devices(dataset):
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("rows",))
+    across = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("rows"))
+    about = {"seed": 0, "batch": BATCH, "steps": range(4), "prepare": crop}
+    placed = list(batches(dataset, across=across, **about))
+    assert all(x.sharding == across for x in placed[0].values())
+    equal(stream(dataset, range(4)), placed)

@@ -9,8 +9,8 @@ import time
 import pytest
 from toy_runs import TWO_SEEDS, assert_same_run, parts, signals_heard, until
 
+from lib.base.signals import WORDS
 from lib.run import recorder
-from lib.run.signals import WORDS
 
 
 def continuation(said):

@@ -25,6 +25,7 @@ class Stopped(KeyboardInterrupt):
 
     def __init__(self, number: int):
         super().__init__()
+        self.number = number
         self.said, self.code = WORDS[number]
 
 
@@ -53,7 +54,7 @@ class Stop:
             raise self.asked
 
     @contextlib.contextmanager
-    def answering(self, again: str) -> Iterator[None]:
+    def answering(self, again: str) -> Iterator["Stop"]:
         """Signals are answered: the first is acknowledged, a further Ctrl-C ends the process, both at once.
 
         Python runs its signal handlers between two of its own instructions, and one call into XLA can
@@ -90,7 +91,7 @@ class Stop:
         if self._deadline < math.inf:
             signal.setitimer(signal.ITIMER_REAL, max(self._deadline - time.monotonic(), 1e-3))
         try:
-            yield
+            yield self
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.set_wakeup_fd(-1)
