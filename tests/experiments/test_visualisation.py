@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.visualisation import experiment, figures, maps
+from experiments.visualisation import digits, experiment, figures, maps, patches, sensitivity
 from experiments.visualisation.config import Config
 from experiments.visualisation.deconvnet import (
     backward,
@@ -97,7 +97,7 @@ def test_with_the_activations_signs_it_is_the_gradient(layers, signal):
     wanted = jax.grad(second)(X[chosen])
     found = backward(KERNELS, of(layers, chosen), signal, "gradient")
     np.testing.assert_allclose(found, wanted, atol=1e-4)
-    assert experiment.gradient_gap(KERNELS, BIASES, X[chosen], signal, np.asarray(found)) < 1e-5
+    assert patches.gradient_gap(KERNELS, BIASES, X[chosen], signal, np.asarray(found)) < 1e-5
 
 
 def test_the_deconvnets_relu_is_of_what_comes_back(layers, signal):
@@ -130,27 +130,27 @@ def test_an_activation_sees_no_farther_than_its_patch():
     x = jnp.asarray(RNG.uniform(size=(1, 32, 32, 1)).astype(np.float32))
     layers = forward(kernels, [jnp.zeros(1)] * 2, x)
     signal = jnp.zeros((1, 16, 16, 1)).at[0, 8, 7, 0].set(1.0)
-    (place,) = experiment.centres(np.asarray(signal))
+    (place,) = patches.centres(np.asarray(signal))
     assert place == (16, 14)
     back = np.asarray(backward(kernels, layers, signal, "gradient"))[0, :, :, 0]
-    inside = experiment.cut(back, place)
+    inside = patches.cut(back, place)
     assert inside.shape == (15, 15) and inside.sum() == pytest.approx(back.sum(), rel=1e-5)
 
 
 def test_the_trained_network_is_the_one_that_is_looked_into():
-    params = experiment.init_params(jax.random.key(0), (4, 6), (8, 8))
+    params = digits.init_params(jax.random.key(0), (4, 6), (8, 8))
     images = jnp.asarray(RNG.integers(0, 256, (2, 8, 8, 1)), jnp.float32)
-    last = forward(*experiment.parts_of(params), images / 255)[-1].pooled
+    last = forward(*digits.parts_of(params), images / 255)[-1].pooled
     wanted = last.reshape(2, -1) @ params["classes"]["kernel"]
-    np.testing.assert_allclose(experiment.digits_logits(params, images), wanted, atol=1e-4)
+    np.testing.assert_allclose(digits.digits_logits(params, images), wanted, atol=1e-4)
 
 
 def test_cosines_and_correlations():
     a, b = np.eye(3)[:2], np.eye(3)[1:]
-    assert experiment.mean_cosine([a, a, a]) == pytest.approx(1)
-    assert experiment.mean_cosine([np.eye(2), 1 - np.eye(2)]) == 0
-    assert experiment.correlation(a, 3 * a + 1) == pytest.approx(1)
-    assert experiment.correlation(a, b) < 0.5 and experiment.correlation(a, np.ones(a.shape)) == 0
+    assert patches.mean_cosine([a, a, a]) == pytest.approx(1)
+    assert patches.mean_cosine([np.eye(2), 1 - np.eye(2)]) == 0
+    assert patches.correlation(a, 3 * a + 1) == pytest.approx(1)
+    assert patches.correlation(a, b) < 0.5 and patches.correlation(a, np.ones(a.shape)) == 0
     assert maps.rank_correlation(np.arange(6.0), np.exp(np.arange(6.0))) == pytest.approx(1)
 
 
@@ -227,7 +227,7 @@ def test_the_random_arm_hides_as_many_cells(visualisation_smoke, monkeypatch):
     monkeypatch.setattr(maps, "probabilities", probabilities)
     monkeypatch.setattr(maps, "saliency", lambda *args: args[2].mean(axis=-1))
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    found = experiment.saliency(config, keys, data, None, {}).metrics
+    found = sensitivity.saliency(config, keys, data, None, {}).metrics
     assert len(masks) == 3 * len(data.photographs)
     counts = {int(mask.sum()) for mask in masks}
     assert counts == {round(config.share * masks[0].size)}
