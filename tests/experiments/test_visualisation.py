@@ -1,9 +1,6 @@
 """Ways back to the pixels by hand and against autodiff; maps of what matters; `explain`."""
 
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +22,8 @@ from experiments.visualisation.deconvnet import (
 )
 from lib.base.errors import UserError
 from lib.pictures.picture import read_picture
-from lib.run.cli import main
+from tests.experiments.commands import commander, files, help_without_jax
 
-ROOT = Path(__file__).parent.parent.parent
 RNG = np.random.default_rng(0)
 KERNELS = [
     jnp.asarray(RNG.normal(size=shape).astype(np.float32)) for shape in ((3, 3, 1, 4), (3, 3, 4, 5))
@@ -272,18 +268,7 @@ def test_data_that_there_is_not():
 def command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(RNG.integers(0, 256, (40, 60, 3), np.uint8)).save("a.png")
-
-    def command(*words):
-        code = 0
-        capsys.readouterr()
-        try:
-            main("experiments.visualisation", ["explain", *map(str, words)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
+    return commander(capsys, "experiments.visualisation", "explain")
 
 
 def test_an_explanation(squeezenet, command):
@@ -316,18 +301,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(name, command):
     words, said = MISTAKES[name]
     Image.new("RGB", (3, 3)).save("dot.png")
     ended = command(*words)
-    assert ended.code == 2 and sorted(p.name for p in Path().iterdir()) == ["a.png", "dot.png"]
+    assert ended.code == 2 and files() == ["a.png", "dot.png"]
     assert ended.err.startswith("visualisation: ") and said in ended.err
     assert len(ended.err.splitlines()) == 1
 
 
 def test_help_answers_without_jax():
-    code = (
-        "import sys, atexit, runpy\n"
-        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
-        "sys.argv[1:] = ['explain', '--help']\n"
-        "runpy.run_module('experiments.visualisation', run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "--label CLASS" in done.stdout and done.stdout.endswith("False False\n")
+    assert "--label CLASS" in help_without_jax("experiments.visualisation", "explain")
