@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 DATA, MODEL, DISCRIMINATOR, GUIDE = "#222222", "#2a9d5c", "#2f6fde", "#999999"
 """Colours by role: data black, the model's distribution green, a discriminator blue (as in Fig. 1)."""
 
-PHOTOGRAPHIC = 10_000
-"""Different colours from which on a figure shows photographs: a chart's soft edges make a few thousand."""
+MOST_BYTES = 350_000
+"""Of a file that many people load with a README."""
 
 FRAME_MS = 200
 """How long a picture of an animation stays, in milliseconds."""
@@ -39,31 +40,47 @@ def subplots(
 def save(figure: Figure | Sequence[Image.Image], path: Path) -> None:
     """Writes `figure` as PNG and frees it; pictures one after another, as an animated PNG.
 
-    With photographs in it, in 256 colours: a third of the bytes, and at README size the same to the eye.
+    In all colours if that takes at most `MOST_BYTES`, as charts do; photographs in 256 of their own.
     """
-    if not isinstance(figure, Figure):
-        first, *rest = reduced(figure)
-        # The last one stays a while, before it starts again.
+    pictures = figure
+    if isinstance(figure, Figure):
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=130)
+        plt.close(figure)
+        pictures = [Image.open(drawn)]
+    found = _png(pictures)
+    for dithered in (True, False):
+        if len(found) > MOST_BYTES:
+            found = min(found, _png(reduced(pictures, dithered)), key=len)
+    path.write_bytes(found)
+
+
+def _png(pictures: Sequence[Image.Image]) -> bytes:
+    first, *rest = pictures
+    file, options = io.BytesIO(), {}
+    if rest:  # the last one stays a while, before it starts again
         durations = [FRAME_MS] * len(rest) + [10 * FRAME_MS]
-        first.save(path, save_all=True, append_images=rest, duration=durations, optimize=True)
-        return
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
-    plt.close(figure)
-    (picture,) = reduced([Image.open(drawn)])
-    picture.save(path, optimize=True)
+        options = {"save_all": True, "append_images": rest, "duration": durations}
+    first.save(file, "PNG", optimize=True, **options)
+    return file.getvalue()
 
 
-def reduced(pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """Pictures of one size, all in the same 256 colours if there are many more in them; else as they are."""
+def reduced(pictures: Sequence[Image.Image], dithered: bool) -> list[Image.Image]:
+    """Pictures of one size, in the same 256 colours.
+
+    Dithered, a smooth sky has no bands; what is rough does not need it, and takes twice as many bytes.
+    """
     colors = [picture.convert("RGB") for picture in pictures]
-    sheet = Image.new("RGB", (colors[0].width, sum(c.height for c in colors)))
-    for i, picture in enumerate(colors):
-        sheet.paste(picture, (0, i * picture.height))
-    if sheet.getcolors(PHOTOGRAPHIC) is not None:
-        return list(pictures)
+    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in colors]))
     palette = Image.new("P", (1, 1))
     # The paper and the letters as they are: the nearest of a photograph's colours would be tinted.
-    palette.putpalette([255, 255, 255, 0, 0, 0, *sheet.quantize(254).getpalette()])
-    # Dithered, or a sky would be in bands.
-    return [c.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for c in colors]
+    palette.putpalette([255, 255, 255, 0, 0, 0, *sheet.quantize(254).getpalette()[: 3 * 254]])
+    dither = Image.Dither.FLOYDSTEINBERG if dithered else Image.Dither.NONE
+    found = []
+    for picture in colors:
+        indices = np.array(picture.quantize(palette=palette, dither=dither))
+        for index, level in enumerate((255, 0)):
+            indices[(np.asarray(picture) == level).all(axis=-1)] = index
+        found.append(Image.fromarray(indices, "P"))
+        found[-1].putpalette(palette.getpalette())
+    return found
