@@ -144,6 +144,13 @@ PARTS = {
         data=_DIGITS,
         takes={"paper": "1 min on an H100"},
     ),
+    "evolution": Part(
+        "Nguyen, Figures 4 and 5: evolution",
+        ("evolved_*",),
+        needs=("training",),
+        data=_DIGITS,
+        takes={"paper": "1 min on an H100"},
+    ),
     "more_data": Part(
         "will more data solve it?",
         ("data_*",),

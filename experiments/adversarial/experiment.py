@@ -8,7 +8,7 @@ from experiments.adversarial.config import Config
 from experiments.adversarial.data import Data, load_data
 from experiments.adversarial.least_change import lbfgs
 from experiments.adversarial.photographs import panda
-from experiments.adversarial.rubbish import rubbish
+from experiments.adversarial.rubbish import evolution, rubbish
 from experiments.adversarial.signs import fgsm, transfer
 from experiments.adversarial.training import more_data, training
 from lib.run.paper import load_paper
@@ -36,6 +36,7 @@ PARTS = {
     "transfer": transfer,
     "lbfgs": lbfgs,
     "rubbish": rubbish,
+    "evolution": evolution,
     "more_data": more_data,
     "panda": panda,
 }
