@@ -26,7 +26,7 @@ class Encoding(NamedTuple):
 
 
 class Elites(NamedTuple):
-    """Of each class the genome that the network is surest of, and its probability; a leading axis of classes."""
+    """Class by class (a leading axis) the genome that the network is surest of, and its probability."""
 
     genomes: Genome
     sure: jax.Array

@@ -13,7 +13,7 @@ from lib.ops.resize import resize
 from lib.pretrained import Pretrained, recognition
 from lib.pretrained import load as load_pretrained
 
-SOURCES = ("network", "photographs", "train", "test")
+SOURCES = ("network", "judge", "photographs", "train", "test")
 
 
 class Data(NamedTuple):
@@ -26,6 +26,7 @@ class Data(NamedTuple):
     """
 
     network: Pretrained | None
+    judge: Pretrained | None
     photographs: dict[str, np.ndarray]
     train: tuple[np.ndarray, np.ndarray] | None
     test: tuple[np.ndarray, np.ndarray] | None
@@ -39,18 +40,20 @@ def load_data(
     *,
     only: Collection[str] | None = None,
 ) -> Data:
-    """The pretrained network, the photographs and the digits, or those of `SOURCES` that `only` names."""
+    """The networks, the photographs and the digits, or those of `SOURCES` that `only` names."""
     check(config)
     only = SOURCES if only is None else only
-    network, photographs, digits, about = None, {}, {}, {}
-    if {"network", "photographs"} & set(only):
-        network = load_pretrained(config.network, weights_dir)
-        about["network"] = [network.describe()]
+    networks, photographs, digits, about = {}, {}, {}, {}
+    needed = {"network", "judge"} & set(only) | ({"network"} if "photographs" in only else set())
+    for source in sorted(needed):
+        networks[source] = load_pretrained(getattr(config, source), weights_dir)
+        about[source] = [networks[source].describe()]
+    if "photographs" in only:
         sets = [load("photographs", split, data_dir=data_dir) for split in ("train", "test")]
         for name in config.photographs:
             image = next(s.arrays[name] for s in sets if name in s.arrays)
             image = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-            photographs[name] = square(image, network.network.side)
+            photographs[name] = square(image, networks["network"].network.side)
         about["photographs"] = [s.describe() for s in sets]
     for split, count in (("train", config.examples), ("test", config.searched)):
         if split in only:
@@ -58,7 +61,8 @@ def load_data(
             images, labels = found.arrays["image"][:count], found.arrays["label"][:count]
             digits[split] = (images[..., None], labels)
             about[split] = [found.describe()]
-    return Data(network, photographs, digits.get("train"), digits.get("test"), about)
+    pair = networks.get("network"), networks.get("judge")
+    return Data(*pair, photographs, digits.get("train"), digits.get("test"), about)
 
 
 def square(image: np.ndarray, side: int) -> np.ndarray:
@@ -69,6 +73,6 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     return np.clip(resize(middle, (side, side)) + 0.5, 0, 255).astype(np.uint8)
 
 
-def classifier(data: Data) -> tuple[Callable, dict]:
-    """`(logits, params)` of the pretrained network."""
-    return recognition.make_classifier(data.network), jax.device_put(data.network.params)
+def classifier(network: Pretrained) -> tuple[Callable, dict]:
+    """`(logits, params)` of a pretrained network; another function, to be compiled anew, at each call."""
+    return recognition.make_classifier(network), jax.device_put(network.params)

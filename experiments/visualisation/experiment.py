@@ -1,9 +1,10 @@
-"""The papers, in the order in which it happens: saliency, occlusion, and a DeConvNet on digits."""
+"""The papers, in the order in which it happens: saliency, occlusion, classes, a DeConvNet on digits."""
 
 from collections.abc import Sequence
 
 import jax
 
+from experiments.visualisation.class_images import class_images
 from experiments.visualisation.config import Config
 from experiments.visualisation.data import Data, load_data
 from experiments.visualisation.patches import deconvnet
@@ -27,4 +28,9 @@ def run(
     return run_parts(load_paper("experiments.visualisation"), config, key, data, watch, only)
 
 
-PARTS = {"saliency": saliency, "occlusion": occlusion, "deconvnet": deconvnet}
+PARTS = {
+    "saliency": saliency,
+    "occlusion": occlusion,
+    "class_images": class_images,
+    "deconvnet": deconvnet,
+}

@@ -33,6 +33,39 @@ def bright(saliency: np.ndarray) -> np.ndarray:
     return np.clip(saliency / max(np.percentile(saliency, 99), 1e-12), 0, 1)
 
 
+def class_images(result: Result) -> Drawing:
+    """A class a column, an arm a row: what keeps the image natural."""
+    arrays = result.arrays
+    names = [str(name) for name in arrays["class_names"]]
+    size = 1.7
+    figure, axes = subplots(
+        len(ROWS),
+        len(names),
+        width=size * len(names),
+        height=1.12 * size * len(ROWS),
+        squeeze=False,
+    )
+    for row, (arm, words) in zip(axes, ROWS.items(), strict=True):
+        for i, axis in enumerate(row):
+            show(axis, arrays[f"class_{arm}"][i], names[i] if arm == "none" else "")
+        row[0].text(
+            -0.08, 0.5, words, transform=row[0].transAxes, rotation=90, ha="center", va="center"
+        )
+    return figure
+
+
+ROWS = {
+    "none": "score alone",
+    "probability": "probability",
+    "decay": "L2 decay",
+    "blur": "blur",
+    "norm": "small norm",
+    "contribution": "contribution",
+    "together": "all four",
+}
+"""Of the figure, an arm each."""
+
+
 def patches(result: Result) -> Drawing:
     """Zeiler's Figure 2: of some maps the patches that excite them most, beside their projections."""
     arrays = result.arrays
@@ -57,6 +90,7 @@ def sheet(images: np.ndarray, columns: int = 3, gap: int = 2) -> np.ndarray:
 
 
 FIGURES = {
+    "class_images": Figure(class_images, ("class_images",)),
     "maps": Figure(maps, ("saliency", "occlusion")),
     "patches": Figure(patches, ("deconvnet",)),
 }

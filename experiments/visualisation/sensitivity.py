@@ -16,7 +16,7 @@ from lib.run.watch import Watch
 
 def saliency(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
     """What is lost of the likeliest class when the most salient cells are hidden, and as many at random."""
-    logits, params = classifier(data)
+    logits, params = classifier(data.network)
     arrays, salient, at_random = {"photographs": np.array(list(data.photographs))}, [], []
     for i, (name, pixels) in enumerate(data.photographs.items()):
         image = pixels.astype(np.float32)
@@ -56,7 +56,7 @@ def occlusion(
     config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
 ) -> Result:
     """The fall of the likeliest class under a grey square, and whether saliency finds the same places."""
-    logits, params = classifier(data)
+    logits, params = classifier(data.network)
     before = needs["saliency"].arrays
     arrays, falls, found, salient = {}, [], [], []
     for i, pixels in enumerate(data.photographs.values()):
