@@ -16,9 +16,6 @@ from lib.run.keys import purpose
 from lib.run.result import Result
 from lib.run.watch import Watch
 
-GENERATIONS, CHILDREN = 200, 100
-"""Of the evolution (Nguyen: 200 generations)."""
-
 
 def rubbish(
     config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
@@ -85,8 +82,8 @@ def evolution(
                     purpose(key, f"evolution {name}"),
                     encoding,
                     inherited,
-                    generations=GENERATIONS,
-                    children=CHILDREN,
+                    generations=config.generations,
+                    children=config.children,
                 )
                 row[f"median{arm}"] = float(jnp.median(elites.sure))
                 if i == 0:

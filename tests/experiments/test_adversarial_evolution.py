@@ -20,7 +20,7 @@ W = np.random.default_rng(0).normal(size=(PIXELS, 3)).astype(np.float32)
 
 
 def logits(params, x):
-    return 4 * (x - 0.5) @ params
+    return (x - 0.5) @ params / 2
 
 
 def test_a_tenth_of_the_pixels_mutates_a_little_and_stays_in_range():
@@ -82,7 +82,7 @@ def evolved(request):
 
 def test_each_class_keeps_the_surest_of_all_generations(evolved):
     for sure, curve, images in evolved:
-        scores = 4 * (images - 0.5) @ W
+        scores = (images - 0.5) @ W / 2
         p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
         np.testing.assert_allclose(np.diag(p), sure, rtol=1e-4)
         assert (np.diff(curve, axis=0) >= 0).all()
@@ -92,7 +92,6 @@ def test_each_class_keeps_the_surest_of_all_generations(evolved):
 
 def test_what_is_inherited_adds_up(evolved):
     (_, with_parents, _), (_, without, _) = evolved
-    np.testing.assert_allclose(with_parents[0].shape, without[0].shape)
     assert np.median(with_parents[-1]) > np.median(without[-1])
 
 

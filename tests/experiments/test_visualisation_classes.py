@@ -20,6 +20,8 @@ from experiments.visualisation.class_images import ARMS
 RNG = np.random.default_rng(0)
 MEAN = np.float32([120, 110, 100])
 WEIGHT = RNG.normal(size=(8, 8, 3, 2)).astype(np.float32) / 100
+UNSURE = WEIGHT / 100
+"""Of classes that are both probable."""
 BEGIN = MEAN + RNG.normal(0, 20, (2, 8, 8, 3)).astype(np.float32)
 LABELS = np.array([1, 0])
 
@@ -28,8 +30,8 @@ def logits(params, images):
     return jnp.einsum("nhwc,hwck->nk", images, params)
 
 
-def climbed(**rules):
-    return ascend(logits, WEIGHT, BEGIN, LABELS, Rules(**rules), mean=MEAN, steps=3)
+def climbed(weight=WEIGHT, **rules):
+    return ascend(logits, weight, BEGIN, LABELS, Rules(**rules), mean=MEAN, steps=3)
 
 
 def by_hand(direction, after=lambda x, gradient, t: x, step=2.0, steps=3):
@@ -50,9 +52,9 @@ def of_score(x, label):
 
 
 def of_probability(x, label):
-    scores = np.einsum("hwc,hwck->k", x + MEAN, WEIGHT)
+    scores = np.einsum("hwc,hwck->k", x + MEAN, UNSURE)
     p = np.exp(scores - scores.max())
-    return WEIGHT @ (np.eye(2)[label] - p / p.sum())
+    return UNSURE @ (np.eye(2)[label] - p / p.sum())
 
 
 def test_without_regularisers_it_is_gradient_ascent_on_the_score():
@@ -60,7 +62,7 @@ def test_without_regularisers_it_is_gradient_ascent_on_the_score():
 
 
 def test_the_probability_is_another_objective_and_nothing_else():
-    np.testing.assert_allclose(climbed(probability=1.0), by_hand(of_probability), atol=1e-2)
+    np.testing.assert_allclose(climbed(UNSURE, probability=1.0), by_hand(of_probability), atol=1e-2)
     assert ARMS["probability"]._replace(probability=0.0) == ARMS["none"] == Rules()
 
 
