@@ -30,7 +30,7 @@ class Rules(NamedTuple):
       small_contribution: the same of those with the smallest |x . gradient|.
     """
 
-    step: float = 2.0
+    step: float = 8.0
     shrink: float = 0.0
     probability: float = 0.0
     decay: float = 0.0

@@ -18,11 +18,12 @@ ARMS = {
     "probability": Rules(probability=1.0),
     "decay": Rules(decay=0.05),
     "blur": Rules(blur=1.0),
-    "norm": Rules(small_norm=0.3),
-    "contribution": Rules(small_contribution=0.3),
-    "together": Rules(decay=0.01, blur=0.7, small_norm=0.1, small_contribution=0.1),
+    "norm": Rules(small_norm=0.5),
+    "contribution": Rules(small_contribution=0.5),
+    "together": Rules(decay=0.01, blur=0.8, small_norm=0.1, small_contribution=0.1),
 }
-"""Each but "together" differs from "none" in one thing."""
+"""Each but "together" differs from "none" in one thing. The paper's four mixtures: blur 0.5 with half of the
+norms; decay 0.3 with a fifth; blur 1.0 with decay 0.0001; blur 0.5 with 0.9 of the contributions."""
 NOISE = 10.0
 """Of what one begins with, about the mean image, in levels of 255: seeds differ in it alone."""
 

@@ -34,7 +34,7 @@ def climbed(weight=WEIGHT, **rules):
     return ascend(logits, weight, BEGIN, LABELS, Rules(**rules), mean=MEAN, steps=3)
 
 
-def by_hand(direction, after=lambda x, gradient, t: x, step=2.0, steps=3):
+def by_hand(direction, after=lambda x, gradient, t: x, step=8.0, steps=3):
     """Of each of `BEGIN`, `direction(x, label)` being the gradient of what is climbed."""
     found = []
     for begin, label in zip(BEGIN.astype(np.float64), LABELS, strict=True):
