@@ -51,15 +51,11 @@ def rubbish(
     return Result(metrics, arrays=arrays)
 
 
-@jax.jit
-def _nearest(images, others):
-    squares = (images**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :]
-    return jnp.sqrt(jnp.maximum(squares - 2 * images @ others.T, 0).min(axis=1)).mean()
-
-
 def nearest(images: jax.Array, others: jax.Array) -> float:
     """Mean distance of `[n, d]` to the nearest of `[m, d]`."""
-    return float(_nearest(images, others))
+    products = images @ others.T
+    squares = (images**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :]
+    return float(jnp.sqrt(jnp.maximum(squares - 2 * products, 0).min(axis=1)).mean())
 
 
 def evolution(

@@ -11,7 +11,7 @@ from lib.pretrained.classes import DOGS
 from lib.run.paper import Figure
 from lib.run.result import Result
 
-WIDTH = 9
+WIDTH = 8
 """Of sheets of photographs, in inches: dreams are rough, and each inch is 30 kB."""
 
 
@@ -35,7 +35,9 @@ def layers(result: Result) -> Drawing:
     studied = [str(layer) for layer in arrays["layers"]]
     rows = 2 if "layer_photograph_1" in arrays else 1
     columns = -(-(len(studied) + 1) // 2)
-    height = 2 * sum(_aspect(arrays[f"layer_photograph_{j}"]) for j in range(rows)) * WIDTH / columns
+    height = (
+        2 * sum(_aspect(arrays[f"layer_photograph_{j}"]) for j in range(rows)) * WIDTH / columns
+    )
     figure, axes = subplots(2 * rows, columns, width=WIDTH, height=height + 0.5, squeeze=False)
     for j in range(rows):
         row = axes[2 * j : 2 * j + 2].ravel()
@@ -109,7 +111,9 @@ def imbalance(result: Result) -> Drawing:
 def guided(result: Result) -> Drawing:
     """A photograph without a guide, and with each of two."""
     arrays = result.arrays
-    figure, axes = subplots(2, 3, width=WIDTH, height=2 * _aspect(arrays["unguided"]) * WIDTH / 3 + 0.6)
+    figure, axes = subplots(
+        2, 3, width=WIDTH, height=2 * _aspect(arrays["unguided"]) * WIDTH / 3 + 0.6
+    )
     show(axes[0, 0], arrays["guided_photograph"], "photograph")
     show(axes[1, 0], arrays["unguided"], "without a guide")
     for i in range(2):

@@ -153,7 +153,6 @@ def start_at(network, request: Request, images: Images, shape, smaller: np.ndarr
 
 def check_layers(network, request: Request, smallest: tuple[int, int]) -> None:
     """Raises UserError (code 2) if the network has no such layers, or an image is too small for them."""
-    import jax
 
     taps = (*request.content_layers, *request.style_layers)
     if flat := [tap for tap in taps if tap == "logits" or tap.startswith("fc")]:

@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from experiments.neural_style import painting, transfer
+from experiments.neural_style.network import prepare
 from experiments.neural_style.request import Request, bytes_needed
 from lib.base import memory
+from lib.base.errors import UserError
 from lib.ops.color import rgb_to_ycbcr
 from lib.pictures.picture import Picture, Resolution, read_picture, write_picture
 from lib.run.cli import main
@@ -220,6 +223,19 @@ def test_a_mistake_is_one_line_and_writes_nothing(name, squeezenet, command):
     assert ended.code in (1, 2) and files() == before
     lines = [line for line in ended.err.splitlines() if not line.startswith(" ")]
     assert lines[0].startswith("neural_style: ") and (said or "") in lines[0], ended.err
+
+
+def test_an_image_has_to_be_large_enough_for_its_layers(squeezenet):
+    """All of them at the least side, and none that needs more at less."""
+    network = prepare(squeezenet)
+    layers = network.layers
+    taps = (*layers.style, layers.content, layers.lower, layers.last, "pool5")
+    request = SimpleNamespace(content_layers=taps, style_layers=("fire9",))
+    painting.check_layers(network, request, (layers.least_side, 60))
+    with pytest.raises(UserError, match="60 x 24 pixels are too few for conv1, .*a larger --size"):
+        painting.check_layers(network, request, (layers.least_side - 1, 60))
+    low = SimpleNamespace(content_layers=("fire5",), style_layers=("conv1",))
+    painting.check_layers(network, low, (15, 60))
 
 
 def test_more_pixels_than_memory_are_refused_with_the_size_that_fits(command, monkeypatch):
