@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.deepdream.config import SETS, Config, check
+from experiments.deepdream.goals import Network
 from experiments.deepdream.network import prepare
-from experiments.deepdream.octaves import Network
 from lib.data import Dataset, load
 from lib.ops.resize import resize
 from lib.pretrained import load as load_pretrained

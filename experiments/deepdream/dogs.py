@@ -6,9 +6,9 @@ import numpy as np
 from experiments.deepdream.config import Config
 from experiments.deepdream.data import Data, photographs_of
 from experiments.deepdream.dreaming import Item, dreams, goal_of, settings_of
+from experiments.deepdream.goals import to_pixels
 from experiments.deepdream.layers import LAYERS
 from experiments.deepdream.network import posterior
-from experiments.deepdream.octaves import to_pixels
 from lib.pretrained.classes import DOGS
 from lib.run.result import Result
 from lib.run.watch import Watch

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 
 from experiments.deepdream.config import Config
+from experiments.deepdream.goals import Goal, Network, energy
 from experiments.deepdream.layers import LAYERS
-from experiments.deepdream.octaves import Dream, Goal, Network, Settings, dream, energy
+from experiments.deepdream.octaves import Dream, Settings, dream
 from lib.run.keys import purpose
 from lib.run.loop import train_on_host
 from lib.run.watch import Watch

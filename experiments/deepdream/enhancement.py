@@ -6,10 +6,10 @@ import numpy as np
 from experiments.deepdream.config import Config
 from experiments.deepdream.data import Data, photographs_of
 from experiments.deepdream.dreaming import Item, dreams, goal_of, settings_of
+from experiments.deepdream.goals import to_pixels, value
 from experiments.deepdream.layers import LAYERS
 from experiments.deepdream.measures import means, rank_correlation, wavelength
 from experiments.deepdream.network import entropy, posterior, untrained
-from experiments.deepdream.octaves import to_pixels, value
 from lib.run.result import Result
 from lib.run.watch import Watch
 

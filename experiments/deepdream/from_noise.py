@@ -6,10 +6,11 @@ import numpy as np
 from experiments.deepdream.config import Config
 from experiments.deepdream.data import Data, photographs_of
 from experiments.deepdream.dreaming import Item, dreams, goal_of, noise, settings_of
+from experiments.deepdream.goals import Network, of_classes, to_pixels
 from experiments.deepdream.layers import LAYERS, SCORES
 from experiments.deepdream.measures import correlation, magnified, means
 from experiments.deepdream.network import posterior
-from experiments.deepdream.octaves import Network, dream, of_classes, to_pixels
+from experiments.deepdream.octaves import dream
 from lib.ops.resize import zoomed
 from lib.pretrained.classes import CLASSES
 from lib.run.keys import purpose

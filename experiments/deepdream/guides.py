@@ -6,8 +6,8 @@ import numpy as np
 from experiments.deepdream.config import Config
 from experiments.deepdream.data import Data, photographs_of, seen
 from experiments.deepdream.dreaming import Item, dreams, settings_of
+from experiments.deepdream.goals import energy, guided, likeness, to_pixels
 from experiments.deepdream.layers import LAYERS
-from experiments.deepdream.octaves import energy, guided, likeness, to_pixels
 from lib.run.result import Result
 from lib.run.watch import Watch
 

@@ -11,24 +11,20 @@ from experiments.deepdream.claims import SHARE_OF_DOGS
 from experiments.deepdream.config import PRESETS, Config
 from experiments.deepdream.data import Data, photographs_of
 from experiments.deepdream.dreaming import Dreamt
-from experiments.deepdream.layers import LAYERS, SCORES
-from experiments.deepdream.measures import correlation, magnified, rank_correlation, wavelength
-from experiments.deepdream.network import check_layer, entropy, make_features, prepare, untrained
-from experiments.deepdream.octaves import (
+from experiments.deepdream.goals import (
     Goal,
     Network,
-    Settings,
-    compiled_climb,
-    dream,
     energy,
     guided,
     likeness,
-    natural,
     of_classes,
-    sizes,
     to_pixels,
     value,
 )
+from experiments.deepdream.layers import LAYERS, SCORES
+from experiments.deepdream.measures import correlation, magnified, rank_correlation, wavelength
+from experiments.deepdream.network import check_layer, entropy, make_features, prepare, untrained
+from experiments.deepdream.octaves import Settings, compiled_climb, dream, natural, sizes
 from lib.base.errors import UserError
 from lib.ops.resize import resize_linear, zoomed
 from lib.pretrained.classes import CLASSES, DOGS

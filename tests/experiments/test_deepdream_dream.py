@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from experiments.deepdream import figures
+from experiments.deepdream.goals import energy
 from experiments.deepdream.layers import LAYERS
 from experiments.deepdream.network import prepare
-from experiments.deepdream.octaves import Settings, as_data, compiled_climb, energy
+from experiments.deepdream.octaves import Settings, as_data, compiled_climb
 from lib.base import memory
 from lib.pictures.picture import read_picture
 from tests.experiments.commands import commander, files, help_without_jax, image
