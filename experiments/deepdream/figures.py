@@ -13,6 +13,8 @@ from lib.run.result import Result
 
 WIDTH = 8
 """Of sheets of photographs, in inches: dreams are rough, and each inch is 30 kB."""
+FILM = 208
+"""Longer side of a film's frames, in pixels: each is 20 kB."""
 
 
 def the_dream(result: Result) -> Drawing:
@@ -128,7 +130,7 @@ def classes(result: Result) -> Drawing:
     names = [str(n) for n in arrays["classes"]]
     columns = min(6, len(names))
     rows = -(-len(names) // columns)
-    size = 2.0
+    size = 1.4
     figure, axes = subplots(
         rows + 1, columns, width=size * columns, height=(size + 0.25) * (rows + 1), squeeze=False
     )
@@ -138,12 +140,17 @@ def classes(result: Result) -> Drawing:
         show(axes[i // columns, i % columns], arrays[f"class_prior_{i}"], name)
     for i in range(columns):
         show(axes[rows, i], arrays[f"class_plain_{i}"], f"{names[i]}, no prior")
+    for axis in axes.ravel():
+        axis.title.set_fontsize(8)
     return figure
 
 
 def zoom(result: Result) -> list[Image.Image]:
-    """From noise, frame by frame."""
-    return [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
+    """From noise, frame by frame, at most `FILM` pixels wide."""
+    frames = [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
+    for frame in frames:
+        frame.thumbnail((FILM, FILM))
+    return frames
 
 
 def curves(result: Result) -> Drawing:
