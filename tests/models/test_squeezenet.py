@@ -39,7 +39,7 @@ def test_caffes_sizes(network):
 
 def test_the_least_side_is_the_least_for_every_layer(network):
     def at(side, tap):
-        image, apply = jnp.zeros((1, side, side, 3)), SqueezeNet().apply
+        image, apply = np.zeros((1, side, side, 3), np.float32), SqueezeNet().apply
         return jax.eval_shape(lambda p: apply({"params": p}, image, (tap,)), network[0])[tap].shape
 
     assert at(LEAST_SIDE, "pool5") == (1, 1, 1, 256) and at(LEAST_SIDE, "logits") == (1, 1000)
