@@ -173,7 +173,6 @@ def check_layers(network, request: Request, smallest: tuple[int, int]) -> None:
         raise UserError(f"{said}: a larger --size, or fewer --scales", 2) from None
 
 
-
 def recolored(pixels: np.ndarray, photograph: np.ndarray) -> np.ndarray:
     """Brightness of one, colours of the other: uint8 `[h, w, 3]`."""
     photograph = np.clip(resize(photograph, pixels.shape[:2]), 0, 255)
