@@ -60,6 +60,10 @@ class Config:
     """Of each step of the ascent, in [0, 1]."""
     rubbish_steps: int = 100
     """Of the ascent."""
+    generations: int = 200
+    """Of the evolution (Nguyen: 200)."""
+    children: int = 100
+    """In each of them."""
     sizes: tuple[int, ...] = (600, 2_000, 6_000, 20_000, 60_000)
     """Training sets, each part of the next: will more data solve it?"""
     data_epsilon: float = 0.1
@@ -78,6 +82,7 @@ class Config:
     def __post_init__(self):
         at_least(self, examples=10, test_examples=10, units=1, pieces=1, steps=1, batch=1, every=1)
         at_least(self, lbfgs_examples=1, lbfgs_iterations=1, lbfgs_weights=1, rubbish_images=10)
+        at_least(self, generations=1, children=1)
         at_least(self, rubbish_steps=1, data_steps=1, epsilon=0, data_epsilon=0, rubbish_step=0)
         at_least(self, photograph_epsilon=0, learning_rate=0)
         if not 0 <= self.alpha <= 1:
@@ -144,6 +149,13 @@ PARTS = {
         data=_DIGITS,
         takes={"paper": "1 min on an H100"},
     ),
+    "evolution": Part(
+        "Nguyen, Figures 4 and 5: evolution",
+        ("evolved_*",),
+        needs=("training",),
+        data=_DIGITS,
+        takes={"paper": "1 min on an H100"},
+    ),
     "more_data": Part(
         "will more data solve it?",
         ("data_*",),
@@ -175,6 +187,8 @@ PRESETS = {
         lbfgs_weights=3,
         rubbish_images=10,
         rubbish_steps=10,
+        generations=5,
+        children=10,
         sizes=(100, 1000),
         data_steps=30,
         photographs=(),

@@ -95,6 +95,19 @@ def rubbish(result: Result) -> Drawing:
     return figure
 
 
+def evolved(result: Result) -> Drawing:
+    """Nguyen's Figures 4 and 5: of each class the image evolved furthest, and its probability."""
+    arrays = result.arrays
+    count = len(arrays["evolved_pattern_sure"])
+    figure, axes = subplots(2, count, width=1.2 * count, height=3.1, squeeze=False)
+    for row, name in zip(axes, ("direct", "pattern"), strict=True):
+        images, sure = arrays[f"evolved_{name}_images"], arrays[f"evolved_{name}_sure"]
+        for digit, axis in enumerate(row):
+            show(axis, tile(images[digit : digit + 1], 1), f"{digit}, {sure[digit]:.2%}")
+            axis.title.set_fontsize(8)
+    return figure
+
+
 def more_data(result: Result) -> Drawing:
     """Clean and adversarial error by the number of training images; a point a seed."""
     arrays = result.arrays
@@ -131,6 +144,7 @@ FIGURES = {
     "transfer": Figure(transfer, ("transfer",)),
     "least_change": Figure(least_change, ("lbfgs",)),
     "rubbish": Figure(rubbish, ("rubbish",)),
+    "evolved": Figure(evolved, ("evolution",)),
     "more_data": Figure(more_data, ("more_data",)),
     "panda": Figure(panda, ("panda",)),
 }

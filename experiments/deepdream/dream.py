@@ -228,8 +228,9 @@ def make(
     import jax
     from tqdm import tqdm
 
+    from experiments.deepdream.goals import energy, guided, to_pixels
     from experiments.deepdream.network import check_layer, prepare
-    from experiments.deepdream.octaves import Settings, energy, guided, to_pixels, zoom
+    from experiments.deepdream.octaves import Settings, zoom
     from lib.ops.resize import resize
     from lib.pretrained import load
 

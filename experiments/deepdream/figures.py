@@ -11,6 +11,11 @@ from lib.pretrained.classes import DOGS
 from lib.run.paper import Figure
 from lib.run.result import Result
 
+WIDTH = 8
+"""Of sheets of photographs, in inches: dreams are rough, and each inch is 30 kB."""
+FILM = 208
+"""Longer side of a film's frames, in pixels: each is 20 kB."""
+
 
 def the_dream(result: Result) -> Drawing:
     """Photographs, what a high and a low layer dream of them, and as many steps without octaves."""
@@ -18,8 +23,8 @@ def the_dream(result: Result) -> Drawing:
     count = min(3, len(arrays["dream_photographs"]))
     high, low = arrays["dream_layers"]
     columns = {"photograph": "photograph", high: "high", f"{high}, no octaves": "flat", low: "low"}
-    height = sum(_aspect(arrays[f"dream_photograph_{i}"]) for i in range(count)) * 11 / 4 + 0.3
-    figure, axes = subplots(count, 4, width=11, height=height, squeeze=False)
+    height = sum(_aspect(arrays[f"dream_photograph_{i}"]) for i in range(count)) * WIDTH / 4 + 0.3
+    figure, axes = subplots(count, 4, width=WIDTH, height=height, squeeze=False)
     for i, row in enumerate(axes):
         for axis, (title, arm) in zip(row, columns.items(), strict=True):
             show(axis, arrays[f"dream_{arm}_{i}"], "" if i else str(title))
@@ -32,8 +37,10 @@ def layers(result: Result) -> Drawing:
     studied = [str(layer) for layer in arrays["layers"]]
     rows = 2 if "layer_photograph_1" in arrays else 1
     columns = -(-(len(studied) + 1) // 2)
-    height = 2 * sum(_aspect(arrays[f"layer_photograph_{j}"]) for j in range(rows)) * 11 / columns
-    figure, axes = subplots(2 * rows, columns, width=11, height=height + 0.5, squeeze=False)
+    height = (
+        2 * sum(_aspect(arrays[f"layer_photograph_{j}"]) for j in range(rows)) * WIDTH / columns
+    )
+    figure, axes = subplots(2 * rows, columns, width=WIDTH, height=height + 0.5, squeeze=False)
     for j in range(rows):
         row = axes[2 * j : 2 * j + 2].ravel()
         show(row[0], arrays[f"layer_photograph_{j}"], "photograph")
@@ -106,7 +113,9 @@ def imbalance(result: Result) -> Drawing:
 def guided(result: Result) -> Drawing:
     """A photograph without a guide, and with each of two."""
     arrays = result.arrays
-    figure, axes = subplots(2, 3, width=11, height=2 * _aspect(arrays["unguided"]) * 11 / 3 + 0.6)
+    figure, axes = subplots(
+        2, 3, width=WIDTH, height=2 * _aspect(arrays["unguided"]) * WIDTH / 3 + 0.6
+    )
     show(axes[0, 0], arrays["guided_photograph"], "photograph")
     show(axes[1, 0], arrays["unguided"], "without a guide")
     for i in range(2):
@@ -121,7 +130,7 @@ def classes(result: Result) -> Drawing:
     names = [str(n) for n in arrays["classes"]]
     columns = min(6, len(names))
     rows = -(-len(names) // columns)
-    size = 2.0
+    size = 1.4
     figure, axes = subplots(
         rows + 1, columns, width=size * columns, height=(size + 0.25) * (rows + 1), squeeze=False
     )
@@ -131,12 +140,17 @@ def classes(result: Result) -> Drawing:
         show(axes[i // columns, i % columns], arrays[f"class_prior_{i}"], name)
     for i in range(columns):
         show(axes[rows, i], arrays[f"class_plain_{i}"], f"{names[i]}, no prior")
+    for axis in axes.ravel():
+        axis.title.set_fontsize(8)
     return figure
 
 
 def zoom(result: Result) -> list[Image.Image]:
-    """From noise, frame by frame."""
-    return [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
+    """From noise, frame by frame, at most `FILM` pixels wide."""
+    frames = [Image.fromarray(frame) for frame in result.arrays["zoom_frames"]]
+    for frame in frames:
+        frame.thumbnail((FILM, FILM))
+    return frames
 
 
 def curves(result: Result) -> Drawing:

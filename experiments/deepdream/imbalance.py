@@ -10,13 +10,8 @@ import numpy as np
 import optax
 
 from experiments.deepdream.config import Config
-from experiments.deepdream.octaves import (
-    Settings,
-    as_data,
-    energy,
-    make_climb,
-    make_objective,
-)
+from experiments.deepdream.goals import energy, make_objective
+from experiments.deepdream.octaves import Settings, as_data, make_climb
 from lib.batches.indices import shuffled_indices
 from lib.nn.conv import Conv
 from lib.nn.pooling import max_pool

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.deepdream.goals import Network, activations
 from experiments.deepdream.layers import SCORES
-from experiments.deepdream.octaves import Network, activations
 from lib.base.errors import UserError
 from lib.models.googlenet import GoogLeNet
 from lib.models.squeezenet import SqueezeNet

@@ -75,7 +75,11 @@ def make(request: Request, name: str, shapes: Shapes, images: Images, write: Wri
     """Optimises the image at each scale; `write(uint8 [h, w, 3], path)` is given previews and the result."""
     pretrained = load(name, request.weights_dir)
     network = prepare(pretrained, pooling=request.pooling, calibration=calibration_images()[0])
-    check_layers(network, request)
+    paintings = [
+        artwork_shape(request, name, path, style.shape[:2], shapes[0])
+        for path, style in zip(request.style, images.styles, strict=True)
+    ]
+    check_layers(network, request, min((shapes[0], *paintings), key=min))
     tx = lbfgs(Config.memory) if request.optimiser == "lbfgs" else adam(request.learning_rate)
     image = None
     for scale, shape in enumerate(shapes):
@@ -147,17 +151,26 @@ def start_at(network, request: Request, images: Images, shape, smaller: np.ndarr
     return lambda key: jnp.asarray(begin)
 
 
-def check_layers(network, request: Request) -> None:
-    """Raises UserError (code 2) if the network has no such layers."""
+def check_layers(network, request: Request, smallest: tuple[int, int]) -> None:
+    """Raises UserError (code 2) if the network has no such layers, or an image is too small for them."""
+
     taps = (*request.content_layers, *request.style_layers)
     if flat := [tap for tap in taps if tap == "logits" or tap.startswith("fc")]:
         raise UserError(f"{flat[0]} has no positions: name layers before it", 2)
-    side = network.layers.least_side
-    image = jax.ShapeDtypeStruct((side, side, 3), "float32")
-    try:
+
+    def look(h: int, w: int) -> None:
+        image = jax.ShapeDtypeStruct((h, w, 3), "float32")
         jax.eval_shape(lambda image: network.features(network.params, image, taps), image)
+
+    try:
+        look(224, 224)
     except ValueError as error:
         raise UserError(f"{network.name} has {error}", 2) from None
+    try:
+        look(*smallest)
+    except ValueError as error:
+        said = f"{smallest[1]} x {smallest[0]} pixels are too few for {', '.join(taps)} ({error})"
+        raise UserError(f"{said}: a larger --size, or fewer --scales", 2) from None
 
 
 def recolored(pixels: np.ndarray, photograph: np.ndarray) -> np.ndarray:

@@ -10,5 +10,8 @@ through each ReLU as a ReLU of what comes back, through each convolution transpo
     R^l = K^T relu(unpool(R^(l+1), switches))
 
 A gradient differs in the ReLU alone: it lets through where the activation was positive. Other ways to ask:
-what is the gradient of a class's score, and what if a grey square hides a part?
+what is the gradient of a class's score, what if a grey square hides a part, and what image raises the score
+most (J. Yosinski et al., arXiv:1506.06579), with r keeping it natural:
+
+    x <- r(x + step dS_c/dx)
 """

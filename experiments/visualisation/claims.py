@@ -6,6 +6,7 @@ untrained network clearly miss.
 
 from lib.run.claims import Baseline, Claim
 
+ANOTHER = Baseline("class_judged_by_another", "at least", 1, "the network judges itself")
 LEARNED = Baseline("net_accuracy", "at least", 0.95, "the network has not learned its digits")
 
 CLAIMS = (
@@ -54,6 +55,64 @@ CLAIMS = (
         part="occlusion",
         kind="result",
         target=0.1,
+    ),
+    # By chance: 5 of 1 000 in both arms.
+    Claim(
+        id="recognisable",
+        where="Yosinski, section 3",
+        statement="Regularised, class images are more recognisable: share that another network names among "
+        "its five likeliest, more than of those without regularisation by",
+        paper="more recognizable",
+        metric="class_found_gain",
+        part="class_images",
+        kind="result",
+        target=0.25,
+        baseline=ANOTHER,
+        headline="regularised class images are more recognisable: share named, more by",
+    ),
+    Claim(
+        id="recognised",
+        where="Yosinski, section 3",
+        statement="Share named, regularised",
+        paper="–",
+        metric="class_found_together",
+        part="class_images",
+        kind="reference",
+    ),
+    Claim(
+        id="recognised-none",
+        where="Yosinski, section 3",
+        statement="... not regularised",
+        paper="–",
+        metric="class_found_none",
+        part="class_images",
+        kind="reference",
+    ),
+    # Of two arms that are the same: 1.
+    Claim(
+        id="score",
+        where="Simonyan, section 2",
+        statement="The probability of a class rises also by lowering the others: with it as the objective, "
+        "the class's score, of that with the score as the objective",
+        paper="by minimising the scores of other classes",
+        metric="class_score_left",
+        part="class_images",
+        kind="result",
+        holds_if="at most",
+        target=0.75,
+    ),
+    # Of two arms that are the same: 1.
+    Claim(
+        id="blur",
+        where="Yosinski, section 3",
+        statement="A blur now and then takes fine noise away: total variation at the same contrast, of that "
+        "without",
+        paper="penalizes high frequency information",
+        metric="class_rough_left",
+        part="class_images",
+        kind="mechanism",
+        holds_if="at most",
+        target=0.75,
     ),
     # Of the same network before training: 0. It prefers ink to the background as well, so that patches at
     # random places, most of them black, are no control.

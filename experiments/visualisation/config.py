@@ -5,6 +5,7 @@ from typing import Literal
 
 from experiments.visualisation.claims import CLAIMS
 from lib.base.errors import option
+from lib.pretrained.classes import CLASSES
 from lib.run.config import at_least
 from lib.run.paper import Part
 
@@ -28,6 +29,14 @@ class Config:
     """Pretrained on ImageNet (papers: their own, of AlexNet's kind)."""
     photographs: tuple[str, ...] = ("coffee", "chelsea", "rocket", "china", "flower", "astronaut")
     """Of the set `photographs` (papers: ImageNet's)."""
+    judge: Literal["squeezenet1_1", "googlenet"] = "squeezenet1_1"
+    """That says what is to be seen in the class images (papers: people)."""
+    classes: tuple[str, ...] = tuple(CLASSES)
+    """Of the class images (Simonyan: dumbbell, cup, dalmatian, ...; Yosinski: flamingo, school bus, ...)."""
+    class_side: int = 224
+    """Of these, in pixels."""
+    class_steps: int = 200
+    """Of each ascent (papers: not said)."""
     cell: int = 16
     """Side of the squares that are hidden where saliency is largest, in pixels of the network's."""
     share: float = 0.1
@@ -59,7 +68,11 @@ class Config:
 
     def __post_init__(self):
         at_least(self, cell=1, square=1, grid=2, examples=1, searched=1, steps=1, batch=1, every=1)
-        at_least(self, top=2, learning_rate=0)
+        at_least(self, top=2, learning_rate=0, class_side=64, class_steps=1)
+        if not set(self.classes) <= set(CLASSES) or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"--classes must be different ones of {', '.join(CLASSES)}")
+        if not self.classes:
+            raise ValueError("--classes must be one at least")
         if not 0 < self.share < 1:
             raise ValueError(f"--share must be between 0 and 1, not {self.share}")
         if len(self.widths) != 2 or min(self.widths) < 1:
@@ -97,6 +110,12 @@ PARTS = {
         data=_SEEN,
         takes={"paper": "1 min on an H100"},
     ),
+    "class_images": Part(
+        "Simonyan, Figure 1; Yosinski, section 3: class images",
+        ("class_*",),
+        data=("network", "judge"),
+        takes={"paper": "5 min on an H100"},
+    ),
     "deconvnet": Part(
         "Zeiler, Figure 2: DeConvNet",
         ("net_*", "patches_*", "projection_*", "gradient_*"),
@@ -109,6 +128,9 @@ PRESETS = {
     "smoke": Config(
         network="squeezenet1_1",
         photographs=("coffee", "rocket"),
+        classes=("banana", "flamingo"),
+        class_side=64,
+        class_steps=2,
         grid=2,
         dataset="digits",
         examples=500,
@@ -121,6 +143,9 @@ PRESETS = {
     "notebook": Config(
         network="squeezenet1_1",
         photographs=("coffee", "chelsea"),
+        classes=("banana", "flamingo"),
+        class_side=128,
+        class_steps=40,
         grid=6,
         dataset="digits",
         examples=1437,
@@ -130,6 +155,9 @@ PRESETS = {
     ),
     "laptop": Config(
         network="squeezenet1_1",
+        classes=("banana", "starfish", "flamingo", "school bus", "daisy", "goldfish"),
+        class_side=128,
+        class_steps=100,
         grid=10,
         examples=60_000,
         searched=2_000,

@@ -33,6 +33,44 @@ def bright(saliency: np.ndarray) -> np.ndarray:
     return np.clip(saliency / max(np.percentile(saliency, 99), 1e-12), 0, 1)
 
 
+ROWS = {
+    "none": "score alone",
+    "decay": "L2 decay",
+    "blur": "blur",
+    "together": "all four",
+}
+MORE_ROWS = {
+    "probability": "probability",
+    "norm": "small norm",
+    "contribution": "contribution",
+}
+"""Of the two figures of class images, an arm each: rough images take many bytes."""
+
+
+def class_images(result: Result) -> Drawing:
+    """A class a column: the score alone, and what keeps the image natural."""
+    return _class_images(result, ROWS)
+
+
+def more_class_images(result: Result) -> Drawing:
+    """The other arms: the probability as the objective, and two ways to clip."""
+    return _class_images(result, MORE_ROWS)
+
+
+def _class_images(result: Result, rows: dict[str, str]) -> Drawing:
+    arrays = result.arrays
+    names = [str(name) for name in arrays["class_names"]]
+    size = {"width": 1.1 * len(names) + 0.2, "height": 1.12 * len(rows) + 0.2}
+    figure, axes = subplots(len(rows), len(names), squeeze=False, **size)
+    words = {"va": "center", "ha": "center", "rotation": 90, "fontsize": 7}
+    for row, (arm, label) in zip(axes, rows.items(), strict=True):
+        for i, axis in enumerate(row):
+            show(axis, arrays[f"class_{arm}"][i], names[i] if axis in axes[0] else "")
+            axis.title.set_fontsize(8)
+        row[0].text(-0.08, 0.5, label, transform=row[0].transAxes, **words)
+    return figure
+
+
 def patches(result: Result) -> Drawing:
     """Zeiler's Figure 2: of some maps the patches that excite them most, beside their projections."""
     arrays = result.arrays
@@ -57,6 +95,8 @@ def sheet(images: np.ndarray, columns: int = 3, gap: int = 2) -> np.ndarray:
 
 
 FIGURES = {
+    "class_images": Figure(class_images, ("class_images",)),
+    "more_class_images": Figure(more_class_images, ("class_images",)),
     "maps": Figure(maps, ("saliency", "occlusion")),
     "patches": Figure(patches, ("deconvnet",)),
 }

@@ -14,8 +14,8 @@ from lib.nn.pooling import avg_pool, max_pool
 
 SQUEEZE = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}
 """Channels that each fire module squeezes to; it expands to eight times as many."""
-LEAST_SIDE = 21
-"""Pixels, so that three poolings leave one."""
+LEAST_SIDE = 25
+"""Pixels, so that the last pooling has a whole window, and leaves one."""
 
 
 class Fire(nn.Module):

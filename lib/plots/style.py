@@ -1,14 +1,19 @@
 """How every figure is drawn: one look, readable at README size, and small files."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 DATA, MODEL, DISCRIMINATOR, GUIDE = "#222222", "#2a9d5c", "#2f6fde", "#999999"
 """Colours by role: data black, the model's distribution green, a discriminator blue (as in Fig. 1)."""
+
+MOST_BYTES = 350_000
+"""Of a file that many people load with a README."""
 
 FRAME_MS = 200
 """How long a picture of an animation stays, in milliseconds."""
@@ -33,12 +38,49 @@ def subplots(
 
 
 def save(figure: Figure | Sequence[Image.Image], path: Path) -> None:
-    """Writes `figure` as PNG and frees it; pictures one after another, as an animated PNG."""
-    if not isinstance(figure, Figure):
-        first, *rest = figure
-        # The last one stays a while, before it starts again.
+    """Writes `figure` as PNG and frees it; pictures one after another, as an animated PNG.
+
+    In all colours if that takes at most `MOST_BYTES`, as charts do; photographs in 256 of their own.
+    """
+    pictures = figure
+    if isinstance(figure, Figure):
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=130)
+        plt.close(figure)
+        pictures = [Image.open(drawn)]
+    found = _png(pictures)
+    for dithered in (True, False):
+        if len(found) > MOST_BYTES:
+            found = min(found, _png(reduced(pictures, dithered)), key=len)
+    path.write_bytes(found)
+
+
+def _png(pictures: Sequence[Image.Image]) -> bytes:
+    first, *rest = pictures
+    file, options = io.BytesIO(), {}
+    if rest:  # the last one stays a while, before it starts again
         durations = [FRAME_MS] * len(rest) + [10 * FRAME_MS]
-        first.save(path, save_all=True, append_images=rest, duration=durations, optimize=True)
-        return
-    figure.savefig(path, dpi=130, pil_kwargs={"optimize": True})
-    plt.close(figure)
+        options = {"save_all": True, "append_images": rest, "duration": durations}
+    first.save(file, "PNG", optimize=True, **options)
+    return file.getvalue()
+
+
+def reduced(pictures: Sequence[Image.Image], dithered: bool) -> list[Image.Image]:
+    """Pictures of one size, in the same 256 colours.
+
+    Dithered, a smooth sky has no bands; what is rough does not need it, and takes twice as many bytes.
+    """
+    colors = [picture.convert("RGB") for picture in pictures]
+    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in colors]))
+    palette = Image.new("P", (1, 1))
+    # The paper and the letters as they are: the nearest of a photograph's colours would be tinted.
+    palette.putpalette([255, 255, 255, 0, 0, 0, *sheet.quantize(254).getpalette()[: 3 * 254]])
+    dither = Image.Dither.FLOYDSTEINBERG if dithered else Image.Dither.NONE
+    found = []
+    for picture in colors:
+        indices = np.array(picture.quantize(palette=palette, dither=dither))
+        for index, level in enumerate((255, 0)):
+            indices[(np.asarray(picture) == level).all(axis=-1)] = index
+        found.append(Image.fromarray(indices, "P"))
+        found[-1].putpalette(palette.getpalette())
+    return found

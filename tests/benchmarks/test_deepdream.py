@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.deepdream.goals import energy
 from experiments.deepdream.network import make_features
-from experiments.deepdream.octaves import Settings, as_data, compiled_climb, energy
+from experiments.deepdream.octaves import Settings, as_data, compiled_climb
 from lib.models.googlenet import OUTPUTS, WIDTHS
 
 STEPS = 10

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.visualisation.experiment import digits_logits, init_params
+from experiments.visualisation.digits import digits_logits, init_params
 
 BATCH, STEPS, WIDTHS = 64, 10, (16, 32)
 ROUNDS = {"rounds": 5, "warmup_rounds": 1}

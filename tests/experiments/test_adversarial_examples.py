@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from experiments.adversarial import attacks, experiment, figures, nets
+from experiments.adversarial import attacks, experiment, figures, nets, training
 from experiments.adversarial.config import PRESETS, Config
+from experiments.adversarial.data import Data
+from experiments.adversarial.training import KINDS, more_data, nets_of
 from lib.base.errors import UserError
 from lib.run.keys import root_keys
 from lib.run.result import Result
@@ -138,15 +140,15 @@ def make(kinds, **changes):
 
 IMAGES = np.random.default_rng(2).integers(0, 256, (20, 12), np.uint8)
 DATA = (jnp.asarray(IMAGES), jnp.asarray(np.arange(20) % 10))
-KINDS = {"maxout": ("maxout", False), "trained": ("maxout", True)}
+PAIR = {"maxout": ("maxout", False), "trained": ("maxout", True)}
 
 
 def test_networks_of_a_kind_begin_alike_and_the_paper_has_these_networks():
-    states = make(experiment.KINDS)[0](jax.random.key(0))
-    for a, b in zip(*(jax.tree.leaves(states[n].params) for n in KINDS), strict=True):
+    states = make(KINDS)[0](jax.random.key(0))
+    for a, b in zip(*(jax.tree.leaves(states[n].params) for n in PAIR), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert experiment.KINDS["trained"] == ("maxout", True)
-    assert experiment.KINDS["maxout"] == ("maxout", False)
+    assert KINDS["trained"] == ("maxout", True)
+    assert KINDS["maxout"] == ("maxout", False)
     shapes = {n: sum(x.size for x in jax.tree.leaves(s.params)) for n, s in states.items()}
     assert shapes["softmax"] == 12 * 10 + 10
     assert shapes["maxout"] == (12 + 1) * 6 + (3 + 1) * 6 + (3 + 1) * 10
@@ -157,18 +159,18 @@ def test_the_adversarially_trained_network_sees_the_same_images(monkeypatch):
     """With alpha 1, or epsilon 0, it is the network beside it; else it is not."""
     key = jax.random.key(0)
     for changes, same in (({"alpha": 1.0}, True), ({"epsilon": 0.0}, True), ({}, False)):
-        init, step = make(KINDS, **changes)
+        init, step = make(PAIR, **changes)
         states = init(key)
         for t in range(3):
             states, _ = step(states, DATA, jax.random.clone(key), jnp.int32(t))
-        a, b = (jax.tree.leaves(states[n].params) for n in KINDS)
+        a, b = (jax.tree.leaves(states[n].params) for n in PAIR)
         gap = max(float(jnp.abs(x - y).max()) for x, y in zip(a, b, strict=True))
         assert (gap < 1e-4) == same, (changes, gap)
 
 
 def test_its_loss_is_the_papers():
     """J~ = alpha J(x) + (1 - alpha) J(x + epsilon sign), before the first update."""
-    init, step = make(KINDS, alpha=0.3, epsilon=0.1)
+    init, step = make(PAIR, alpha=0.3, epsilon=0.1)
     key = jax.random.key(0)
     states = init(key)
     seen = []
@@ -198,7 +200,7 @@ def test_training_sets_contain_one_another_and_nothing_else_changes(monkeypatch)
         init, _ = make(kinds)
         return type("Trained", (), {"state": jax.vmap(init)(keys)})
 
-    monkeypatch.setattr(experiment, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     config = Config(
         **{
             **vars(PRESETS["smoke"]),
@@ -209,10 +211,8 @@ def test_training_sets_contain_one_another_and_nothing_else_changes(monkeypatch)
             "batch": 4,
         }
     )
-    data = experiment.Data(
-        (IMAGES, np.asarray(DATA[1])), (IMAGES, np.asarray(DATA[1])), None, {}, {}
-    )
-    result = experiment.more_data(config, root_keys((0, 1)), data, Watch(), {})
+    data = Data((IMAGES, np.asarray(DATA[1])), (IMAGES, np.asarray(DATA[1])), None, {}, {})
+    result = more_data(config, root_keys((0, 1)), data, Watch(), {})
     assert [len(images) for _, images, _, _ in asked] == [4, 10, 20]
     for kinds, images, labels, steps in asked:
         assert kinds == {"maxout": ("maxout", False)} and steps == config.data_steps
@@ -229,7 +229,7 @@ def test_training_sets_contain_one_another_and_nothing_else_changes(monkeypatch)
 def test_the_sweep_begins_with_the_clean_error(adversarial_smoke):
     config, _, result = adversarial_smoke
     metrics, error = result.metrics, result.arrays["fgsm_error"]
-    for j, name in enumerate(experiment.KINDS):
+    for j, name in enumerate(KINDS):
         assert error[0, j, 0] == pytest.approx(metrics[f"clean_{name}"][0])
         assert error[0, j, -1] == pytest.approx(metrics[f"fgsm_{name}"][0])
         assert result.arrays["fgsm_noise"][0, j, 0] == pytest.approx(metrics[f"clean_{name}"][0])
@@ -239,24 +239,24 @@ def test_the_sweep_begins_with_the_clean_error(adversarial_smoke):
     assert metrics["adversarial_falls"][0] == pytest.approx(
         metrics["fgsm_maxout"][0] - metrics["fgsm_trained"][0]
     )
-    assert metrics["fgsm_clean_worst"][0] == max(metrics[f"clean_{n}"][0] for n in experiment.KINDS)
+    assert metrics["fgsm_clean_worst"][0] == max(metrics[f"clean_{n}"][0] for n in KINDS)
 
 
 def test_the_tables_diagonal_is_the_sweep(adversarial_smoke):
     _, _, result = adversarial_smoke
     table = result.arrays["transfer_table"][0]
-    for j, name in enumerate(experiment.KINDS):
+    for j, name in enumerate(KINDS):
         assert table[j, j] == pytest.approx(result.metrics[f"fgsm_{name}"][0])
-    names = list(experiment.KINDS)
+    names = list(KINDS)
     a, b = names.index("maxout"), names.index("relu")
     assert result.metrics["transfer_error"][0] == pytest.approx((table[a, b] + table[b, a]) / 2)
 
 
 def test_networks_come_back_from_the_part_that_trained_them(adversarial_smoke):
     config, data, result = adversarial_smoke
-    found = experiment.nets_of(config, result, 0)
+    found = nets_of(config, result, 0)
     x, labels = nets.pixels(jnp.asarray(data.test[0])), jnp.asarray(data.test[1])
-    for name in experiment.KINDS:
+    for name in KINDS:
         error = attacks.judged(found.logits[name], found.params[name], x, labels).error
         assert error == pytest.approx(result.metrics[f"clean_{name}"][0])
 

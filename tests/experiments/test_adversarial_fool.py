@@ -1,7 +1,5 @@
 """`python -m experiments.adversarial fool IN OUT --target CLASS`: files of a person."""
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +9,7 @@ from PIL import Image
 
 from experiments.adversarial import fool
 from lib.pictures.picture import read_picture
-from lib.run.cli import main
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.experiments.commands import commander, files, help_without_jax
 
 
 @pytest.fixture
@@ -22,18 +18,7 @@ def command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(90, 160, (40, 40, 3), np.uint8)
     Image.fromarray(pixels).save("a.png")
-
-    def command(*words):
-        code = 0
-        capsys.readouterr()
-        try:
-            main("experiments.adversarial", ["fool", *map(str, words)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
+    return commander(capsys, "experiments.adversarial", "fool")
 
 
 def test_a_file_that_is_taken_for_something_else(squeezenet, command):
@@ -76,9 +61,9 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_writes_nothing(name, command):
     words, said = MISTAKES[name]
     Image.new("RGB", (3, 3)).save("dot.png")
-    before = sorted(path.name for path in Path().iterdir())
+    before = files()
     ended = command(*words)
-    assert ended.code == 2 and sorted(path.name for path in Path().iterdir()) == before
+    assert ended.code == 2 and files() == before
     assert ended.err.startswith("adversarial: ") and said in ended.err, ended.err
     assert len(ended.err.splitlines()) == 1
 
@@ -89,12 +74,4 @@ def test_classes_have_numbers_and_some_names():
 
 
 def test_help_answers_without_jax():
-    code = (
-        "import sys, atexit, runpy\n"
-        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
-        "sys.argv[1:] = ['fool', '--help']\n"
-        "runpy.run_module('experiments.adversarial', run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "--target CLASS" in done.stdout and done.stdout.endswith("False False\n")
+    assert "--target CLASS" in help_without_jax("experiments.adversarial", "fool")

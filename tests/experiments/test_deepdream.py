@@ -6,33 +6,25 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from experiments.deepdream import experiment, imbalance
+from experiments.deepdream import dogs, enhancement, experiment, from_noise, guides, imbalance
 from experiments.deepdream.claims import SHARE_OF_DOGS
 from experiments.deepdream.config import PRESETS, Config
-from experiments.deepdream.experiment import (
-    correlation,
-    magnified,
-    photographs_of,
-    rank_correlation,
-    wavelength,
-)
-from experiments.deepdream.layers import LAYERS, SCORES
-from experiments.deepdream.network import check_layer, entropy, make_features, prepare, untrained
-from experiments.deepdream.octaves import (
+from experiments.deepdream.data import Data, photographs_of
+from experiments.deepdream.dreaming import Dreamt
+from experiments.deepdream.goals import (
     Goal,
     Network,
-    Settings,
-    compiled_climb,
-    dream,
     energy,
     guided,
     likeness,
-    natural,
     of_classes,
-    sizes,
     to_pixels,
     value,
 )
+from experiments.deepdream.layers import LAYERS, SCORES
+from experiments.deepdream.measures import correlation, magnified, rank_correlation, wavelength
+from experiments.deepdream.network import check_layer, entropy, make_features, prepare, untrained
+from experiments.deepdream.octaves import Settings, compiled_climb, dream, natural, sizes
 from lib.base.errors import UserError
 from lib.ops.resize import resize_linear, zoomed
 from lib.pretrained.classes import CLASSES, DOGS
@@ -329,9 +321,10 @@ class Sight:
                 {f"{e}_{o}": [1.0] for e in ("begun", "ended") for o in range(i.settings.octaves)}
                 for i in items.values()
             ]
-            return experiment.Dreamt(begins, {n: b + 1 for n, b in begins.items()}, rows)
+            return Dreamt(begins, {n: b + 1 for n, b in begins.items()}, rows)
 
-        monkeypatch.setattr(experiment, "dreams", dreams)
+        for module in (enhancement, dogs, guides, from_noise):
+            monkeypatch.setattr(module, "dreams", dreams)
 
 
 @pytest.fixture
@@ -355,7 +348,7 @@ def seen_items(monkeypatch, toy):
     network = toy._replace(name="squeezenet1_1", features=features)
     photographs = {"one": picture(20, 30), "two": picture(40, 40)}
     guides = {"a": picture(80, 80), "b": picture(70, 90)}
-    data = experiment.Data(network, network, photographs, guides, None, {})
+    data = Data(network, network, photographs, guides, None, {})
     config = PRESETS["smoke"]
     sight = Sight(monkeypatch)
 

@@ -1,9 +1,6 @@
 """`python -m experiments.deepdream dream IN OUT`: files of a person; and the figures, on one smoke run."""
 
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +10,14 @@ import pytest
 from PIL import Image
 
 from experiments.deepdream import figures
+from experiments.deepdream.goals import energy
 from experiments.deepdream.layers import LAYERS
 from experiments.deepdream.network import prepare
-from experiments.deepdream.octaves import Settings, as_data, compiled_climb, energy
+from experiments.deepdream.octaves import Settings, as_data, compiled_climb
 from lib.base import memory
 from lib.pictures.picture import read_picture
-from lib.run.cli import main
+from tests.experiments.commands import commander, files, help_without_jax, image
 
-ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--network", "squeezenet1_1", "--layer", "conv1", "--octaves", "2", "--iterations", "2")
 """Of the first layer, so that little is compiled."""
 
@@ -31,28 +28,7 @@ def command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image(60, 48).save("a.png")
     image(48, 60).save("b.jpg")
-
-    def command(*words):
-        code = 0
-        capsys.readouterr()
-        try:
-            main("experiments.deepdream", ["dream", *map(str, words)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
-
-
-def image(w, h, mode="RGB"):
-    channels = len(Image.new(mode, (1, 1)).getbands())
-    pixels = np.random.default_rng(w).integers(0, 256, (h, w, channels), np.uint8)
-    return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels, mode)
-
-
-def files():
-    return sorted(path.name for path in Path().iterdir())
+    return commander(capsys, "experiments.deepdream", "dream")
 
 
 def test_a_dream_on_an_image(squeezenet, command):
@@ -149,17 +125,9 @@ def test_more_pixels_than_memory_are_refused_with_the_size_that_fits(command, mo
 
 
 def test_help_answers_without_jax():
-    code = (
-        "import sys, atexit, runpy\n"
-        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
-        "sys.argv[1:] = ['dream', '--help']\n"
-        "runpy.run_module('experiments.deepdream', run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    said = help_without_jax("experiments.deepdream", "dream")
     for words in ("--layer NAME", "--guide IMAGE", "--zoom", "--octaves"):
-        assert words in done.stdout
-    assert done.stdout.endswith("False False\n")
+        assert words in said
 
 
 def test_memory_grows_by_about_as_much_as_is_said(squeezenet):

@@ -240,7 +240,7 @@ WRONG = {
     "negative": ({"ratio": -1.0}, "--ratio must be at least 0"),
     "not a number": ({"ratio": float("nan")}, "--ratio must be at least 0, not nan"),
     "learning rate": ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
-    "size": ({"small": 8}, "--size and --small must be at least 21 pixels"),
+    "size": ({"small": 8}, "--size and --small must be at least 25 pixels"),
 }
 
 

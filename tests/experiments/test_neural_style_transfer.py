@@ -1,8 +1,6 @@
 """`python -m experiments.neural_style --content PHOTO --style PAINTING --out RESULT`: files of a person."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +9,15 @@ import pytest
 from PIL import Image
 
 from experiments.neural_style import painting, transfer
+from experiments.neural_style.network import prepare
 from experiments.neural_style.request import Request, bytes_needed
 from lib.base import memory
+from lib.base.errors import UserError
 from lib.ops.color import rgb_to_ycbcr
 from lib.pictures.picture import Picture, Resolution, read_picture, write_picture
 from lib.run.cli import main
+from tests.experiments.commands import commander, files, help_without_jax, image
 
-ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--network", "squeezenet1_1", "--size", "33", "--iterations", "4", "--save-every", "4")
 """No preview, and chunks of two: photographs of 40 x 30 pixels share one compiled program."""
 
@@ -28,28 +28,7 @@ def command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image(40, 30).save("a.png")
     image(30, 36).save("b.jpg")
-
-    def command(*words):
-        code = 0
-        capsys.readouterr()
-        try:
-            main("experiments.neural_style", ["transfer", *map(str, words)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
-
-
-def image(w, h, mode="RGB"):
-    channels = len(Image.new(mode, (1, 1)).getbands())
-    pixels = np.random.default_rng(w).integers(0, 256, (h, w, channels), np.uint8)
-    return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels, mode)
-
-
-def files():
-    return sorted(path.name for path in Path().iterdir())
+    return commander(capsys, "experiments.neural_style", "transfer")
 
 
 def test_a_photograph_in_the_style_of_a_painting(squeezenet, command):
@@ -193,17 +172,17 @@ MISTAKES = {
     "not an image, style": ({"--style": "text.png"}, "text.png is not an image"),
     "one pixel": (
         {"--content": "dot.png"},
-        "dot.png: 1 x 1 pixels are too few, squeezenet1_1 needs 21",
+        "dot.png: 1 x 1 pixels are too few, squeezenet1_1 needs 25",
     ),
     "a thin line": (
         {"--content": "line.png"},
-        "line.png: 64 x 1 pixels are too few, squeezenet1_1 needs 21",
+        "line.png: 64 x 1 pixels are too few, squeezenet1_1 needs 25",
     ),
     "a thin painting": (
         {"--style": "line.png"},
         "line.png: 64 x 1 pixels are too few",
     ),
-    "too small": ({"--size": "9"}, "a.png: 9 x 7 pixels are too few, squeezenet1_1 needs 21"),
+    "too small": ({"--size": "9"}, "a.png: 9 x 7 pixels are too few, squeezenet1_1 needs 25"),
     "a small painting": ({"--style-scale": "0.1"}, "b.jpg: 5 x 7 pixels are too few"),
     "too many scales": ({"--scales": "3"}, "fewer --scales"),
     "transparent": ({"--content": "clear.png", "--out": "c.jpg"}, "c.jpg"),
@@ -246,6 +225,19 @@ def test_a_mistake_is_one_line_and_writes_nothing(name, squeezenet, command):
     assert lines[0].startswith("neural_style: ") and (said or "") in lines[0], ended.err
 
 
+def test_an_image_has_to_be_large_enough_for_its_layers(squeezenet):
+    """All of them at the least side, and none that needs more at less."""
+    network = prepare(squeezenet)
+    layers = network.layers
+    taps = (*layers.style, layers.content, layers.lower, layers.last, "pool5")
+    request = SimpleNamespace(content_layers=taps, style_layers=("fire9",))
+    painting.check_layers(network, request, (layers.least_side, 60))
+    with pytest.raises(UserError, match="60 x 24 pixels are too few for conv1, .*a larger --size"):
+        painting.check_layers(network, request, (layers.least_side - 1, 60))
+    low = SimpleNamespace(content_layers=("fire5",), style_layers=("conv1",))
+    painting.check_layers(network, low, (15, 60))
+
+
 def test_more_pixels_than_memory_are_refused_with_the_size_that_fits(command, monkeypatch):
     free = 8 * 2**30
     monkeypatch.setattr(memory, "free_memory", lambda: free)
@@ -271,17 +263,9 @@ def test_weights_with_another_checksum_are_refused(command):
 
 
 def test_help_answers_without_jax():
-    code = (
-        "import sys, atexit, runpy\n"
-        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
-        "sys.argv[1:] = ['--content', 'a.png', '--help']\n"
-        "runpy.run_module('experiments.neural_style', run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    said = help_without_jax("experiments.neural_style", "--content", "a.png")
     for words in ("--content FILE", "--style FILE", "--original-colors", "--save-every"):
-        assert words in done.stdout
-    assert done.stdout.endswith("False False\n")
+        assert words in said
 
 
 def test_the_paper_lists_it(capsys):

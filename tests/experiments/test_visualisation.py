@@ -1,9 +1,6 @@
 """Ways back to the pixels by hand and against autodiff; maps of what matters; `explain`."""
 
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.visualisation import experiment, figures, maps
+from experiments.visualisation import digits, experiment, figures, maps, patches, sensitivity
 from experiments.visualisation.config import Config
 from experiments.visualisation.deconvnet import (
     backward,
@@ -25,9 +22,8 @@ from experiments.visualisation.deconvnet import (
 )
 from lib.base.errors import UserError
 from lib.pictures.picture import read_picture
-from lib.run.cli import main
+from tests.experiments.commands import commander, files, help_without_jax
 
-ROOT = Path(__file__).parent.parent.parent
 RNG = np.random.default_rng(0)
 KERNELS = [
     jnp.asarray(RNG.normal(size=shape).astype(np.float32)) for shape in ((3, 3, 1, 4), (3, 3, 4, 5))
@@ -97,7 +93,7 @@ def test_with_the_activations_signs_it_is_the_gradient(layers, signal):
     wanted = jax.grad(second)(X[chosen])
     found = backward(KERNELS, of(layers, chosen), signal, "gradient")
     np.testing.assert_allclose(found, wanted, atol=1e-4)
-    assert experiment.gradient_gap(KERNELS, BIASES, X[chosen], signal, np.asarray(found)) < 1e-5
+    assert patches.gradient_gap(KERNELS, BIASES, X[chosen], signal, np.asarray(found)) < 1e-5
 
 
 def test_the_deconvnets_relu_is_of_what_comes_back(layers, signal):
@@ -130,27 +126,27 @@ def test_an_activation_sees_no_farther_than_its_patch():
     x = jnp.asarray(RNG.uniform(size=(1, 32, 32, 1)).astype(np.float32))
     layers = forward(kernels, [jnp.zeros(1)] * 2, x)
     signal = jnp.zeros((1, 16, 16, 1)).at[0, 8, 7, 0].set(1.0)
-    (place,) = experiment.centres(np.asarray(signal))
+    (place,) = patches.centres(np.asarray(signal))
     assert place == (16, 14)
     back = np.asarray(backward(kernels, layers, signal, "gradient"))[0, :, :, 0]
-    inside = experiment.cut(back, place)
+    inside = patches.cut(back, place)
     assert inside.shape == (15, 15) and inside.sum() == pytest.approx(back.sum(), rel=1e-5)
 
 
 def test_the_trained_network_is_the_one_that_is_looked_into():
-    params = experiment.init_params(jax.random.key(0), (4, 6), (8, 8))
+    params = digits.init_params(jax.random.key(0), (4, 6), (8, 8))
     images = jnp.asarray(RNG.integers(0, 256, (2, 8, 8, 1)), jnp.float32)
-    last = forward(*experiment.parts_of(params), images / 255)[-1].pooled
+    last = forward(*digits.parts_of(params), images / 255)[-1].pooled
     wanted = last.reshape(2, -1) @ params["classes"]["kernel"]
-    np.testing.assert_allclose(experiment.digits_logits(params, images), wanted, atol=1e-4)
+    np.testing.assert_allclose(digits.digits_logits(params, images), wanted, atol=1e-4)
 
 
 def test_cosines_and_correlations():
     a, b = np.eye(3)[:2], np.eye(3)[1:]
-    assert experiment.mean_cosine([a, a, a]) == pytest.approx(1)
-    assert experiment.mean_cosine([np.eye(2), 1 - np.eye(2)]) == 0
-    assert experiment.correlation(a, 3 * a + 1) == pytest.approx(1)
-    assert experiment.correlation(a, b) < 0.5 and experiment.correlation(a, np.ones(a.shape)) == 0
+    assert patches.mean_cosine([a, a, a]) == pytest.approx(1)
+    assert patches.mean_cosine([np.eye(2), 1 - np.eye(2)]) == 0
+    assert patches.correlation(a, 3 * a + 1) == pytest.approx(1)
+    assert patches.correlation(a, b) < 0.5 and patches.correlation(a, np.ones(a.shape)) == 0
     assert maps.rank_correlation(np.arange(6.0), np.exp(np.arange(6.0))) == pytest.approx(1)
 
 
@@ -227,7 +223,7 @@ def test_the_random_arm_hides_as_many_cells(visualisation_smoke, monkeypatch):
     monkeypatch.setattr(maps, "probabilities", probabilities)
     monkeypatch.setattr(maps, "saliency", lambda *args: args[2].mean(axis=-1))
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    found = experiment.saliency(config, keys, data, None, {}).metrics
+    found = sensitivity.saliency(config, keys, data, None, {}).metrics
     assert len(masks) == 3 * len(data.photographs)
     counts = {int(mask.sum()) for mask in masks}
     assert counts == {round(config.share * masks[0].size)}
@@ -272,18 +268,7 @@ def test_data_that_there_is_not():
 def command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(RNG.integers(0, 256, (40, 60, 3), np.uint8)).save("a.png")
-
-    def command(*words):
-        code = 0
-        capsys.readouterr()
-        try:
-            main("experiments.visualisation", ["explain", *map(str, words)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return command
+    return commander(capsys, "experiments.visualisation", "explain")
 
 
 def test_an_explanation(squeezenet, command):
@@ -316,18 +301,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(name, command):
     words, said = MISTAKES[name]
     Image.new("RGB", (3, 3)).save("dot.png")
     ended = command(*words)
-    assert ended.code == 2 and sorted(p.name for p in Path().iterdir()) == ["a.png", "dot.png"]
+    assert ended.code == 2 and files() == ["a.png", "dot.png"]
     assert ended.err.startswith("visualisation: ") and said in ended.err
     assert len(ended.err.splitlines()) == 1
 
 
 def test_help_answers_without_jax():
-    code = (
-        "import sys, atexit, runpy\n"
-        "atexit.register(lambda: print('jax' in sys.modules, 'PIL' in sys.modules))\n"
-        "sys.argv[1:] = ['explain', '--help']\n"
-        "runpy.run_module('experiments.visualisation', run_name='__main__', alter_sys=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "--label CLASS" in done.stdout and done.stdout.endswith("False False\n")
+    assert "--label CLASS" in help_without_jax("experiments.visualisation", "explain")

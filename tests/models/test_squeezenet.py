@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from lib.models.squeezenet import SqueezeNet, inputs_of
+from lib.models.squeezenet import LEAST_SIDE, SqueezeNet, inputs_of
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,16 @@ def test_caffes_sizes(network):
         "conv10": (14, 14, 1000),
         "logits": (1000,),
     }
+
+
+def test_the_least_side_is_the_least_for_every_layer(network):
+    def at(side, tap):
+        image, apply = np.zeros((1, side, side, 3), np.float32), SqueezeNet().apply
+        return jax.eval_shape(lambda p: apply({"params": p}, image, (tap,)), network[0])[tap].shape
+
+    assert at(LEAST_SIDE, "pool5") == (1, 1, 1, 256) and at(LEAST_SIDE, "logits") == (1, 1000)
+    with pytest.raises(ValueError, match="window of 3"):
+        at(LEAST_SIDE - 1, "pool5")
 
 
 def test_a_fire_module_squeezes_and_expands(network):
