@@ -8,7 +8,18 @@ from lib.base.errors import option
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["CLAIMS", "COMMANDS", "PARTS", "PRESETS", "TITLE", "Config", "Dense", "Digits", "check"]
+__all__ = [
+    "CLAIMS",
+    "COMMANDS",
+    "PARTS",
+    "PRESETS",
+    "TITLE",
+    "Config",
+    "Dense",
+    "Detection",
+    "Digits",
+    "check",
+]
 
 TITLE = "Deformable Convolutional Networks (Dai et al., 2017)"
 
@@ -21,6 +32,8 @@ ARMS = (
     *("deformable_1", "deformable_2", "deformable_3"),
 )
 """Networks that scaled digits compare."""
+DETECTORS = ("plain", "convolutions", "bins", "both")
+"""Detectors, by what of them is deformable."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +58,7 @@ class Digits:
         _rates(self.rates)
         if len(self.widths) != 4 or min(self.widths) < 1:
             raise ValueError("--digits.widths must be four sizes above 0")
-        if unknown := [arm for arm in self.arms if arm not in ARMS]:
-            raise ValueError(f"--digits.arms: no {unknown[0]}, only {', '.join(ARMS)}")
-        if "plain" not in self.arms:
-            raise ValueError("--digits.arms needs plain, which the others are compared with")
+        _known("--digits.arms", self.arms, ARMS)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,31 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """Finding objects, on the scenes and by the trunk of `Dense`. The paper: Faster R-CNN on VOC."""
+
+    arms: tuple[str, ...] = DETECTORS
+    """Networks compared: all, or some of them."""
+    steps: int = 30_000
+    """Updates of each network (paper: 30 000)."""
+    batch: int = 8
+    """Images of a minibatch (paper: 8)."""
+    regions: int = 128
+    """Regions of an image that are learned from, a quarter of objects if there are so many (paper: 128)."""
+    bins: int = 7
+    """Of a side of a region (paper: 7; Figure 7: 3)."""
+    hidden: int = 1024
+    """Units of each of the two dense layers (paper: 1 024)."""
+    rates: tuple[float, ...] = (1e-3, 3e-3)
+    """Adam's, each tried by every network, chosen on validation scenes (paper: SGD, 1e-3)."""
+
+    def __post_init__(self):
+        at_least(self, steps=1, batch=1, regions=4, bins=1, hidden=1)
+        _rates(self.rates)
+        _known("--detection.arms", self.arms, DETECTORS)
+
+
+@dataclass(frozen=True)
 class Field:
     """Effective receptive fields (Luo et al. 2016)."""
 
@@ -102,6 +137,13 @@ class Field:
         at_least(self, nets=1, units=1)
         if len(self.depths) < 2 or min(self.depths) < 1:
             raise ValueError("--field.depths must be two or more numbers above 0")
+
+
+def _known(flag: str, arms: tuple[str, ...], all_arms: tuple[str, ...]) -> None:
+    if unknown := [arm for arm in arms if arm not in all_arms]:
+        raise ValueError(f"{flag}: no {unknown[0]}, only {', '.join(all_arms)}")
+    if "plain" not in arms:
+        raise ValueError(f"{flag} needs plain, which the others are compared with")
 
 
 def _rates(rates: tuple[float, ...]) -> None:
@@ -131,6 +173,8 @@ class Config:
     """Scaled and turned digits."""
     dense: Dense = Dense()
     """Naming every pixel."""
+    detection: Detection = Detection()
+    """Finding objects."""
     field: Field = Field()
     """Receptive fields."""
 
@@ -173,6 +217,9 @@ PRESETS = {
             batch=2,
             rates=(3e-3,),
         ),
+        detection=Detection(
+            arms=("plain", "both"), steps=4, batch=2, regions=16, bins=3, hidden=8, rates=(3e-3,)
+        ),
         field=Field(depths=(2, 4), nets=2, units=4),
     ),
     "notebook": Config(
@@ -193,6 +240,15 @@ PRESETS = {
             deformed=(0, 3),
             dilations=(6,),
             steps=400,
+            rates=(3e-3,),
+        ),
+        detection=Detection(
+            arms=("plain", "both"),
+            steps=300,
+            batch=16,
+            regions=64,
+            bins=3,
+            hidden=64,
             rates=(3e-3,),
         ),
         field=Field(nets=5, units=50),
@@ -216,6 +272,7 @@ PRESETS = {
             rates=(3e-3, 1e-2),
         ),
         dense=Dense(deformed=(0, 1, 3), dilations=(4, 6), steps=1_200),
+        detection=Detection(steps=2_400, batch=16, regions=64, bins=3, hidden=64),
     ),
     "paper": Config(
         dense=Dense(dataset="camvid", train_scenes=367, valid_scenes=101, test_scenes=233)
@@ -260,6 +317,16 @@ PARTS = {
         needs=("table_1",),
         data=("scenes",),
         default=lambda config: config.dense.dataset == "shapes",
+    ),
+    "detection": Part(
+        "Table 3, Figure 7: deformable RoI pooling in a small Fast R-CNN",
+        ("map_*", "detection_rate_*"),
+        data=("scenes",),
+        # Not beside segmenters that learn for so short a time that this would take longer than all the rest.
+        default=lambda config: (
+            config.dense.dataset == "shapes" and config.detection.steps <= config.dense.steps
+        ),
+        takes={"laptop": "15 min a seed on two cores"},
     ),
     "table_4": Part(
         "Table 4: parameters and time of a forward pass",

@@ -8,6 +8,7 @@ from experiments.deformable import dense, digits
 from experiments.deformable.config import Config
 from experiments.deformable.data import Data, load_data
 from experiments.deformable.dense import table_1, table_2, table_3
+from experiments.deformable.detection import detection
 from experiments.deformable.digits import fine_tuning, scaled_digits, turned_digits
 from experiments.deformable.fields import receptive_field
 from lib.run.paper import load_paper
@@ -43,6 +44,7 @@ PARTS = {
     "table_1": table_1,
     "table_3": table_3,
     "table_2": table_2,
+    "detection": detection,
     "table_4": table_4,
     "receptive_field": receptive_field,
 }

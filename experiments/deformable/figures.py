@@ -3,6 +3,7 @@
 import re
 
 import matplotlib.figure
+import matplotlib.patches
 import numpy as np
 
 from lib.plots.images import show
@@ -146,6 +147,23 @@ def draw_points(axis, image: np.ndarray, unit: np.ndarray, points: np.ndarray, t
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
+def figure_7(result: Result) -> matplotlib.figure.Figure:
+    """Figure 7: regions (yellow) and where the bins of deformable RoI pooling went (red)."""
+    images = result.arrays["figure_7_images"]
+    figure, axes = subplots(1, len(images), width=2.2 * len(images), height=2.3, squeeze=False)
+    for i, axis in enumerate(axes[0]):
+        show(axis, images[i])
+        bins, region = result.arrays["figure_7_bins"][i], result.arrays["figure_7_regions"][i]
+        for box, color, width in (*((b, "red", 1) for b in bins), (region, "gold", 2)):
+            top, left, height, across = box - np.array([0.5, 0.5, 0, 0])
+            axis.add_patch(
+                matplotlib.patches.Rectangle(
+                    (left, top), across, height, fill=False, edgecolor=color, lw=width
+                )
+            )
+    return figure
+
+
 def figure_receptive_field(result: Result) -> matplotlib.figure.Figure:
     """Effective radius against depth of random stacks; mean fields of trained units, plain and deformed."""
     figure, axes = subplots(1, 5, width=11, height=2.7, width_ratios=(1.6, 1, 1, 1, 1))
@@ -174,5 +192,6 @@ FIGURES = {
     "table_1": Figure(figure_table_1, ("table_1", "table_3")),
     "table_2": Figure(figure_table_2, ("table_2",)),
     "figure_6": Figure(figure_6, ("table_2",)),
+    "figure_7": Figure(figure_7, ("detection",)),
     "receptive_field": Figure(figure_receptive_field, ("receptive_field",)),
 }

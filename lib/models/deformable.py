@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 
 from lib.nn.conv import Conv
-from lib.nn.deformable import DeformableConv
+from lib.nn.deformable import DeformableConv, DeformableRoIPool, pool
 from lib.nn.dynamic_filter import DynamicLocalFilter
 from lib.nn.spatial_transformer import SpatialTransformer
 
@@ -121,3 +121,38 @@ class Segmenter(nn.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = x + nn.relu(norm(conv(x)))
         return x
+
+
+class Detector(nn.Module):
+    """What is in given regions, and where: Fast R-CNN's head (Girshick 2015) on a segmenter's features.
+
+    Attributes:
+      trunk: its features are pooled; its classes are those of the objects, the first being none.
+      bins: of a side of a region (paper: 7).
+      hidden: units of the two dense layers (paper: 1 024).
+      deformed_bins: bins move with what is in them.
+    """
+
+    trunk: Segmenter
+    bins: int = 7
+    hidden: int = 1024
+    deformed_bins: bool = False
+
+    @nn.compact
+    def __call__(self, images: jax.Array, rois: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Logits `[n, r, classes]`, and `[n, r, 4]` as of `lib.ops.boxes.encode`, the same for all classes.
+
+        Args:
+          images: `[n, h, w, 3]`.
+          rois: `[n, r, 4]`: top, left (whole numbers), height, width in positions of the features.
+        """
+        features = self.trunk.features(images)
+        if self.deformed_bins:
+            x = DeformableRoIPool(self.bins, name="pool")(features, rois)
+        else:
+            x = pool(features, rois, self.bins)
+        x = x.reshape(*x.shape[:2], -1)
+        for i in (1, 2):
+            x = nn.relu(nn.Dense(self.hidden, name=f"dense{i}")(x))
+        classes = nn.Dense(self.trunk.classes, name="classes")(x)
+        return classes, nn.Dense(4, name="boxes")(x)

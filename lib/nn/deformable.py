@@ -9,7 +9,7 @@ import jax
 from flax.linen.dtypes import promote_dtype
 
 from lib.nn.conv import Conv
-from lib.ops.sampling import deformable_conv
+from lib.ops.sampling import deformable_conv, roi_pool
 
 
 class DeformableConv(nn.Module):
@@ -73,3 +73,44 @@ class DeformableConv(nn.Module):
             mask=2 * nn.sigmoid(branch("modulation", 1)) if self.modulated else None,
         )
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
+
+
+class DeformableRoIPool(nn.Module):
+    """Average RoI pooling with bins that move with what is in them: `[n, h, w, c]` -> `[n, r, k, k, c]`.
+
+    A dense layer, `offset`, finds from the plainly pooled features where each of the k x k bins goes
+    (equation 7); it starts at zero, and the layer as plain pooling. The offsets, `[n, r, k, k, 2]`, are sown
+    into the collection "intermediates".
+
+    Attributes:
+      bins: k.
+      gamma: what the offsets are multiplied by (paper: 0.1).
+    """
+
+    bins: int
+    gamma: float = 0.1
+
+    @nn.compact
+    def __call__(self, x: jax.Array, rois: jax.Array) -> jax.Array:
+        """`rois`: `[n, r, 4]`, see `lib.ops.sampling.roi_pool`."""
+        plain = pool(x, rois, self.bins)
+        offsets = nn.Dense(2 * self.bins**2, kernel_init=nn.initializers.zeros, name="offset")(
+            plain.reshape(*plain.shape[:2], -1)
+        ).reshape(*plain.shape[:4], 2)
+        self.sow("intermediates", "offsets", offsets)
+        return pool(x, rois, self.bins, offsets, gamma=self.gamma)
+
+
+def pool(
+    x: jax.Array,
+    rois: jax.Array,
+    bins: int,
+    offsets: jax.Array | None = None,
+    *,
+    gamma: float = 0.1,
+) -> jax.Array:
+    """`lib.ops.sampling.roi_pool` of several images: `[n, h, w, c]` and `[n, r, 4]` -> `[n, r, k, k, c]`."""
+    chex.assert_rank([x, rois], [4, 3])
+    if offsets is None:
+        return jax.vmap(lambda x, rois: roi_pool(x, rois, bins))(x, rois)
+    return jax.vmap(lambda x, r, o: roi_pool(x, r, bins, o, gamma=gamma))(x, rois, offsets)
