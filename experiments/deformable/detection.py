@@ -13,7 +13,7 @@ from experiments.deformable.data import Data
 from experiments.deformable.dense import AT_ONCE, STRIDE, inputs, make_net
 from experiments.deformable.learning import Schedule, Task, learn, trial_of
 from experiments.deformable.scenes import CLASSES, SIDE, Scenes
-from lib.data.batches import shuffled_indices
+from lib.batches.indices import shuffled_indices
 from lib.metrics.detection import Found, mean_average_precision, suppressed
 from lib.models.deformable import LAST, Detector, deform
 from lib.ops.boxes import decode, encode, iou

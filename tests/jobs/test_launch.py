@@ -147,7 +147,7 @@ def test_jobs_of_this_machine_end_to_end_one_preempted_one_failing(tmp_path, mon
         launch.time.sleep(0.05)
 
     monkeypatch.setattr(Plan, "command", command)
-    plan = toy("--steps", "20000", "--every", "100", "--only", "adam", "points")
+    plan = toy("--steps", "40000", "--every", "20", "--only", "adam", "points")
     write_plan(plan, tmp_path / "run")
     with pytest.raises(UserError, match="failed: points-0; what they said is in") as ended:
         launch.follow(tmp_path / "run", load_paper("papers.toy"), plan, sleep=sleep)
