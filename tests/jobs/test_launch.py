@@ -1,5 +1,6 @@
 """A paper as jobs: what is sent when, what is sent again, and what SLURM would get."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,10 @@ from lib.jobs import launch
 from lib.jobs.plan import Plan, Unit, bar_of, last_line, make_plan, read_plan, write_plan
 from lib.jobs.senders import Sender
 from lib.run.paper import load_paper
+
+with contextlib.suppress(ImportError):
+    # Now: at its first import it closes what absl logs to, which in a test may be pytest's own stream.
+    import submitit  # noqa: F401
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

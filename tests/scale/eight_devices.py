@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from experiments.dqn.agent import make_agent
 from experiments.dqn.config import PRESETS as DQN
-from experiments.dqn.config import full_agent
+from experiments.dqn.variants import full_agent
 from experiments.gan.config import PRESETS as GAN
 from experiments.gan.experiment import make_game, minibatch
 from lib.batches.indices import shuffled_indices
