@@ -28,6 +28,7 @@ def the_dream(result: Result) -> Drawing:
     for i, row in enumerate(axes):
         for axis, (title, arm) in zip(row, columns.items(), strict=True):
             show(axis, arrays[f"dream_{arm}_{i}"], "" if i else str(title))
+            axis.title.set_fontsize(8)  # a layer's name is long
     return figure
 
 

@@ -77,7 +77,8 @@ def adversarial(batch):
 def q_learning(batch):
     """Eight games on the device, an update for every eight agent steps."""
     from experiments.dqn.agent import make_agent
-    from experiments.dqn.config import PRESETS, full_agent
+    from experiments.dqn.config import PRESETS
+    from experiments.dqn.variants import full_agent
 
     config = replace(PRESETS["smoke"], games=8, update_every=8, batch=batch)
     agent = make_agent(config, "breakout", full_agent(config))
