@@ -1,7 +1,6 @@
 """python -m experiments.deformable look RUN IMAGE OUT.png: where a trained network samples an image."""
 
 import dataclasses
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -120,14 +119,12 @@ def draw(image: np.ndarray, units: np.ndarray, points: np.ndarray, path: Path) -
     from experiments.deformable.dense import in_pixels
     from experiments.deformable.figures import draw_points
     from lib.base.files import disk_errors, write_atomically
-    from lib.plots.style import save, subplots
+    from lib.plots.style import encoded, subplots
 
     columns = min(len(units), GRID)
     rows = -(-len(units) // columns)
     figure, axes = subplots(rows, columns, width=3 * columns, height=3 * rows, squeeze=False)
     for axis, unit, of_unit in zip(axes.flat, in_pixels(units), points, strict=True):
         draw_points(axis, image, unit, of_unit)
-    buffer = io.BytesIO()
-    save(figure, buffer)
     with disk_errors(f"cannot write {path}"):
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, encoded(figure))

@@ -38,7 +38,12 @@ def subplots(
 
 
 def save(figure: Figure | Sequence[Image.Image], path: Path) -> None:
-    """Writes `figure` as PNG and frees it; pictures one after another, as an animated PNG.
+    """Writes `encoded(figure)`."""
+    path.write_bytes(encoded(figure))
+
+
+def encoded(figure: Figure | Sequence[Image.Image]) -> bytes:
+    """`figure` as PNG, and freed; pictures one after another, as an animated PNG.
 
     In all colours if that takes at most `MOST_BYTES`, as charts do; photographs in 256 of their own.
     """
@@ -52,7 +57,7 @@ def save(figure: Figure | Sequence[Image.Image], path: Path) -> None:
     for dithered in (True, False):
         if len(found) > MOST_BYTES:
             found = min(found, _png(reduced(pictures, dithered)), key=len)
-    path.write_bytes(found)
+    return found
 
 
 def _png(pictures: Sequence[Image.Image]) -> bytes:

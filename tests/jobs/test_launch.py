@@ -1,6 +1,7 @@
 """A paper as jobs: what is sent when, what is sent again, and what SLURM would get."""
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -30,6 +31,7 @@ SETTINGS = {"on": "here", "jobs": 2, "minutes": None}
 def toy_paper(monkeypatch):
     """The toy of the run engine's tests, here and in jobs."""
     monkeypatch.syspath_prepend(ROOT / "tests" / "run")
+    importlib.import_module("papers.toy.figures")  # with figures, for who uses it here afterwards
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(ROOT / "tests" / "run"))))
     monkeypatch.setenv("TOY_FIGURES", "none")
 

@@ -33,7 +33,9 @@ def test_runs_from_top_to_bottom(notebook, smoke, monkeypatch):
     figures = [plt.figure(number) for number in plt.get_fignums()]
     assert figures and all(figure.axes for figure in figures)
     for axis in (axis for figure in figures for axis in figure.axes if axis.axison):
-        drawn = [line.get_ydata() for line in axis.lines] + [i.get_array() for i in axis.images]
+        drawn = [line.get_ydata(orig=False) for line in axis.lines] + [
+            i.get_array() for i in axis.images
+        ]
         assert axis.has_data() and all(np.isfinite(np.ma.filled(d, 0)).any() for d in drawn)
     plt.close("all")
 
