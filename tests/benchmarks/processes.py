@@ -80,7 +80,8 @@ def q_learning(batch):
     from experiments.dqn.config import PRESETS
     from experiments.dqn.variants import full_agent
 
-    config = replace(PRESETS["smoke"], games=8, update_every=8, batch=batch)
+    sizes = {"batch": batch, "replay_start": 4_000, "replay": 10_000}
+    config = replace(PRESETS["smoke"], games=8, update_every=8, **sizes)
     agent = make_agent(config, "breakout", full_agent(config))
     return agent.init, agent.step, (), True, 1
 
@@ -162,9 +163,7 @@ def worker(name: str, batch: int, team: list[str]) -> None:
     init, step, data, conv, replicas = globals()[name](batch)
     keys = root_keys(tuple(range(replicas)))
     start = initialise(init, keys, conv=conv)
-    params = (
-        sum(x.size for x in jax.tree.leaves(getattr(start, "params", None) or start)) // replicas
-    )
+    params = sum(x.size for x in jax.tree.leaves(trained_part(start))) // replicas
     times = []
 
     class Clock(Watch):
