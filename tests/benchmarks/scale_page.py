@@ -12,6 +12,7 @@ from experiments.gan.config import PRESETS
 from experiments.gan.experiment import make_game
 from lib.models.super_resolution import SRCNN, VDSR
 from lib.models.vgg import VGG
+from lib.run.precision import PRODUCTS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -46,19 +47,17 @@ def precision_table() -> str:
     lines = []
     for path in paths:
         kept = json.loads(path.read_text())
-        lines += ["| paper | front row | float32 | in | | seconds |", "|---|---|---|---|---|---|"]
+        others = [name for name in PRODUCTS if name != "float32"]
+        lines += [f"| paper | front row | float32 | {' | '.join(others)} |"]
+        lines += ["|" + "---|" * (3 + len(others))]
         for paper, found in kept["papers"].items():
-            plain = found["float32"]
-            for precision in (p for p in found if p != "float32"):
-                other, times = (
-                    found[precision],
-                    f"{plain['seconds']} / {found[precision]['seconds']}",
-                )
-                for metric, value in plain["rows"].items():
-                    new = other["rows"][metric]
-                    lines.append(
-                        f"| {paper} | `{metric}` | {value:.4g} | {precision} | {new:.4g} | {times} |"
-                    )
+            called = " ".join([f"`{paper}`", *(f"`{word}`" for word in found["options"])])
+            for metric in found["float32"]:
+                values = [
+                    f"{found[precision][metric]:.4g}" if precision in found else "–"
+                    for precision in ("float32", *others)
+                ]
+                lines.append(f"| {called} | `{metric}` | {' | '.join(values)} |")
         lines += [
             "",
             f"`{kept['preset']}`, seed {kept['seed']}, {kept['device']}; jax {kept['jax']}.",

@@ -5,6 +5,7 @@ import importlib
 from typing import get_args, get_type_hints
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -101,3 +102,32 @@ def test_bfloat16_is_what_is_computed_with(name):
         assert products
         in_half[precision] = any(":bf16[" in line for line in products)
     assert in_half == {"float32": False, "bfloat16": True}
+
+
+def test_products_rounded_to_tf32_keep_ten_bits_forwards_and_backwards(monkeypatch):
+    """As the benchmark does where there is no GPU; what asks for float32 keeps it."""
+    from jax.interpreters import mlir
+
+    from tests.benchmarks.rounded import round_products
+
+    monkeypatch.setitem(
+        mlir._platform_specific_lowerings, "cpu", dict(mlir._platform_specific_lowerings["cpu"])
+    )
+    round_products()
+    fine = np.full((1, 3, 3, 1), 1 + 2**-12, np.float32)  # a bit that TF32 does not have
+
+    def both(x, kernel):
+        convolved = jax.lax.conv(x, kernel, (1, 1), "VALID")
+        return x[0, :, :, 0] @ x[0, :, :, 0], convolved, jnp.matmul(x, x, precision="highest")
+
+    def slope(x, kernel):
+        return jax.grad(lambda k: jax.lax.conv(x, k, (1, 1), "VALID").sum())(kernel)
+
+    kernel = np.ones((1, 3, 1, 1), np.float32)
+    with jax.default_matmul_precision("tensorfloat32"):
+        product, convolved, exact = jax.jit(both)(fine, kernel)
+        gradient = jax.jit(slope)(fine, kernel)
+    assert (product == 3).all() and (convolved == 3).all() and (gradient == 3).all()
+    assert (exact > 1).all()
+    with jax.default_matmul_precision("float32"):
+        assert (jax.jit(slope)(fine, kernel) > 3).all()
