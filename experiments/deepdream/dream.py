@@ -111,6 +111,8 @@ def main(words: list[str]) -> None:
         check_gif(request.target)
         frame = None
     else:
+        from lib.ops.resize import alpha_of
+
         alpha = alpha_of(picture.pixels, shape)
         blank = np.zeros((height, width, 3 if alpha is None else 4), np.uint8)
         if alpha is not None:
@@ -146,17 +148,6 @@ def shrunk(shape: tuple[int, int], size: int) -> tuple[int, int]:
     """`shape` with its longer side at most `size`."""
     scale = min(1.0, size / max(shape))
     return tuple(max(1, round(n * scale)) for n in shape)
-
-
-def alpha_of(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
-    """The alpha channel of `[H, W, 1 to 4]`, uint8 at `shape`; None if there is none, or all is opaque."""
-    from lib.ops.resize import resize
-
-    peak = np.iinfo(pixels.dtype).max
-    if pixels.shape[2] in (1, 3) or (pixels[..., -1] == peak).all():
-        return None
-    alpha = resize(pixels[..., -1] * np.float32(255 / peak), shape)
-    return np.clip(alpha + 0.5, 0, 255).astype(np.uint8)
 
 
 def check_gif(path: Path) -> None:

@@ -41,6 +41,7 @@ def main(words: list[str]) -> None:
         for path, style in zip(request.style, styles, strict=True)
         for shape in shapes
     ]
+    from lib.ops.resize import alpha_of
     from lib.run import devices
 
     device = devices.choose(request.device)
@@ -87,17 +88,6 @@ def notes(request: Request, content, styles, masks, frame) -> Iterator[str]:
             yield f"{path}: taken as if its colour profile were that of {request.content}"
     for note in frame.notes:
         yield f"{request.out}: {note}"
-
-
-def alpha_of(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
-    """The alpha channel of `[H, W, 1 to 4]`, uint8 at `shape`; None if there is none, or all is opaque."""
-    from lib.ops.resize import resize
-
-    peak = np.iinfo(pixels.dtype).max
-    if pixels.shape[2] in (1, 3) or (pixels[..., -1] == peak).all():
-        return None
-    alpha = resize(pixels[..., -1] * np.float32(255 / peak), shape)
-    return np.clip(alpha + 0.5, 0, 255).astype(np.uint8)
 
 
 def weight_of(pixels: np.ndarray) -> np.ndarray:

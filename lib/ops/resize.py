@@ -102,3 +102,12 @@ def zoomed(image: np.ndarray, share: float) -> np.ndarray:
     return interpolate(
         image, *((1 - share) * np.arange(n) + n * share / 2 for n in image.shape[:2])
     )
+
+
+def alpha_of(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
+    """The alpha channel of `[H, W, 1 to 4]`, uint8 at `shape`; None if there is none, or all is opaque."""
+    peak = np.iinfo(pixels.dtype).max
+    if pixels.shape[2] in (1, 3) or (pixels[..., -1] == peak).all():
+        return None
+    alpha = resize(pixels[..., -1] * np.float32(255 / peak), shape)
+    return np.clip(alpha + 0.5, 0, 255).astype(np.uint8)
