@@ -111,8 +111,8 @@ def minimal_perturbation(
 
         bounds = [(0.0, 1.0)] * len(start)
         options = {"maxiter": iterations}
-        found = minimize(fun, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        image = np.clip(found.x, 0, 1).astype(np.float32)
+        least = minimize(fun, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        image = np.clip(least.x, 0, 1).astype(np.float32)
         if int(classify(params, jnp.asarray(image))) == target:
             return Perturbed(image, float(weight))
     return Perturbed(None, 0.0)

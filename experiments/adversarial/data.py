@@ -47,10 +47,10 @@ def load_data(
         if split in only:
             whole = load(config.dataset, split, data_dir=data_dir)
             part = split if count == len(whole) else f"{split}[:{count}]"
-            found = load(config.dataset, part, data_dir=data_dir)
-            images = found.arrays["image"].reshape(len(found), -1)
-            splits[split] = (images, found.arrays["label"])
-            about[split] = [found.describe()]
+            digits = load(config.dataset, part, data_dir=data_dir)
+            images = digits.arrays["image"].reshape(len(digits), -1)
+            splits[split] = (images, digits.arrays["label"])
+            about[split] = [digits.describe()]
     if "network" in only and config.photographs:
         network = load_pretrained(config.network, weights_dir)
         about["network"] = [network.describe()]

@@ -110,19 +110,19 @@ def main(words: list[str]) -> None:
 
     levels = np.clip(np.rint(resize(np.array(colors_of(picture.pixels)), shape)), 0, 255)
     target = number_of(request.target)
-    found = fooled(pretrained, levels, target, request)
-    likeliest = int(found.after.argmax())
+    result = fooled(pretrained, levels, target, request)
+    likeliest = int(result.after.argmax())
     if likeliest != target:
         raise UserError(
             f"not fooled: the network still says {named(likeliest)}, and {named(target)} with "
-            f"{found.after[target]:.1%}: a larger --epsilon, or more --iterations"
+            f"{result.after[target]:.1%}: a larger --epsilon, or more --iterations"
         )
-    write_picture(request.target_file, frame._replace(pixels=found.pixels))
-    first = int(found.before.argmax())
-    print(f"{request.source}: {named(first)}, {found.before[first]:.1%}")
+    write_picture(request.target_file, frame._replace(pixels=result.pixels))
+    first = int(result.before.argmax())
+    print(f"{request.source}: {named(first)}, {result.before[first]:.1%}")
     print(
-        f"{request.target_file}: {named(target)}, {found.after[target]:.1%}; changed by at most "
-        f"{int(np.abs(found.pixels - levels).max())} of 255"
+        f"{request.target_file}: {named(target)}, {result.after[target]:.1%}; changed by at most "
+        f"{int(np.abs(result.pixels - levels).max())} of 255"
     )
 
 

@@ -33,7 +33,7 @@ def lbfgs(
         changed, rms = [], []
         for image, label in zip(x, labels, strict=True):
             target = int(label + 1) % CLASSES
-            found = attacks.minimal_perturbation(
+            least = attacks.minimal_perturbation(
                 logits,
                 params,
                 image,
@@ -41,9 +41,9 @@ def lbfgs(
                 weights=weights,
                 iterations=config.lbfgs_iterations,
             )
-            changed.append(found.image)
-            if found.image is not None:
-                rms.append(float(np.sqrt(np.mean((found.image - image) ** 2))))
+            changed.append(least.image)
+            if least.image is not None:
+                rms.append(float(np.sqrt(np.mean((least.image - image) ** 2))))
         share = len(rms) / len(x)
         distortion = float(np.mean(rms)) if rms else 1.0
         noise = np.asarray(jax.random.normal(purpose(key, "noise"), x.shape)) * distortion

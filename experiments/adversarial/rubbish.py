@@ -31,16 +31,20 @@ def rubbish(
         nets = nets_of(config, needs["training"], i)
         logits, params = nets.logits["maxout"], nets.params["maxout"]
         noise = jax.random.uniform(purpose(key, "rubbish"), (count, d))
-        found = _ascend(config.rubbish_step, config.rubbish_steps)(logits, params, noise, targets)
+        ascended = _ascend(config.rubbish_step, config.rubbish_steps)(
+            logits, params, noise, targets
+        )
         own = jnp.arange(count)
-        sure = [jax.nn.softmax(logits(params, images))[own, targets] for images in (noise, found)]
+        sure = [
+            jax.nn.softmax(logits(params, images))[own, targets] for images in (noise, ascended)
+        ]
         before.append(float(jnp.median(sure[0])))
         medians.append(float(jnp.median(sure[1])))
-        far.append(nearest(found, train_images) / usual)
-        other = nets.logits["relu"](nets.params["relu"], found).argmax(axis=1)
+        far.append(nearest(ascended, train_images) / usual)
+        other = nets.logits["relu"](nets.params["relu"], ascended).argmax(axis=1)
         agreed.append(float(jnp.mean(other == targets)))
         if i == 0:
-            arrays = {"rubbish_images": np.asarray(found[:CLASSES])}
+            arrays = {"rubbish_images": np.asarray(ascended[:CLASSES])}
             arrays["rubbish_sure"] = np.asarray(sure[1][:CLASSES])
     metrics = {
         "rubbish_median": medians,

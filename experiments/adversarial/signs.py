@@ -39,8 +39,8 @@ def fgsm(
             direction = attacks.compiled(gradient_of)(logits, params, x, labels)
             for k, epsilon in enumerate(epsilons):
                 moved = attacks.signed_step(x, direction, epsilon)
-                found = attacks.judged(logits, params, moved, labels)
-                error[i, j, k], confidence[i, j, k] = found
+                judgement = attacks.judged(logits, params, moved, labels)
+                error[i, j, k], confidence[i, j, k] = judgement
                 tossed = attacks.signed_step(x, coins, epsilon)
                 noise[i, j, k] = attacks.judged(logits, params, tossed, labels).error
                 if k == at and name == "maxout":

@@ -93,7 +93,7 @@ def photographs_of(config: Config, data: Data) -> dict[str, np.ndarray]:
     """
     network, (first, *_) = data.network, data.photographs.values()
     h, w = seen(network, first, config.size).shape[:2]
-    found = {}
+    crops = {}
     for name, pixels in data.photographs.items():
         scale = max(h / pixels.shape[0], w / pixels.shape[1])
         shape = tuple(
@@ -101,5 +101,5 @@ def photographs_of(config: Config, data: Data) -> dict[str, np.ndarray]:
         )
         image = np.clip(resize(pixels.astype(np.float32), shape), 0, 255) - network.mean
         top, left = (shape[0] - h) // 2, (shape[1] - w) // 2
-        found[name] = image[top : top + h, left : left + w]
-    return found
+        crops[name] = image[top : top + h, left : left + w]
+    return crops

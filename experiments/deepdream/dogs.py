@@ -25,14 +25,14 @@ def dogs(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Re
     for name, begin in begins.items():
         items[name] = Item(begin, goal, settings_of(config), name)
         items[f"{name} random"] = Item(begin, goal, settings_of(config, random=True), name)
-    found = dreams("dogs", network, items, keys, watch)
+    dreamt = dreams("dogs", network, items, keys, watch)
 
     def judged(images) -> np.ndarray:
         return np.stack([posterior(data.judge, to_pixels(network, x)) for x in images])
 
-    before = np.stack([judged(found.begins[name]) for name in begins])
-    after = np.stack([judged(found.images[name]) for name in begins])
-    random = np.stack([judged(found.images[f"{name} random"]) for name in begins])
+    before = np.stack([judged(dreamt.begins[name]) for name in begins])
+    after = np.stack([judged(dreamt.images[name]) for name in begins])
+    random = np.stack([judged(dreamt.images[f"{name} random"]) for name in begins])
 
     def dogs_in(p: np.ndarray) -> np.ndarray:
         return p[..., list(DOGS)].sum(axis=-1).mean(axis=0)
@@ -49,5 +49,5 @@ def dogs(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Re
     arrays["dogs_posterior_after"] = after.mean(axis=(0, 1))
     arrays["dogs_likeliest"] = after[:, 0].argmax(axis=-1)
     for i, name in enumerate(begins):
-        arrays[f"dogs_image_{i}"] = to_pixels(network, found.images[name][0])
-    return Result(metrics, {"dogs": found.rows}, arrays)
+        arrays[f"dogs_image_{i}"] = to_pixels(network, dreamt.images[name][0])
+    return Result(metrics, {"dogs": dreamt.rows}, arrays)

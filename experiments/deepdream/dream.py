@@ -131,16 +131,16 @@ def main(words: list[str]) -> None:
         for note in opened.notes if opened else ():
             print(f"{path}: {note}")
     begin = colors_of(picture.pixels)
-    found = make(request, name, begin, shape, guide and colors_of(guide.pixels), guide_shape)
+    film = make(request, name, begin, shape, guide and colors_of(guide.pixels), guide_shape)
     if frame is None:
-        write_gif(request.target, found)
+        write_gif(request.target, film)
     else:
         pixels = frame.pixels.copy()
-        pixels[..., :3] = found[-1]
+        pixels[..., :3] = film[-1]
         write_picture(request.target, frame._replace(pixels=pixels))
         for note in frame.notes[len(picture.notes) :]:
             print(f"{request.target}: {note}")
-    frames = f"{len(found)} frames of " if request.zoom else ""
+    frames = f"{len(film)} frames of " if request.zoom else ""
     print(f"{request.target}: {frames}{width} x {height} pixels")
 
 

@@ -77,7 +77,7 @@ def dreams(
     def chunk(state, done, length):
         del length
         which, item = list(items.items())[done]
-        found: list[Dream] = [
+        dreamt: list[Dream] = [
             dream(
                 item.network or network,
                 start,
@@ -89,9 +89,9 @@ def dreams(
         ]
         metrics = {}
         for octave in range(item.settings.octaves):
-            metrics[f"begun_{octave}"] = [float(f.curve[octave, 0]) for f in found]
-            metrics[f"ended_{octave}"] = [float(f.curve[octave, 1]) for f in found]
-        return {**state, which: np.stack([f.image for f in found])}, metrics
+            metrics[f"begun_{octave}"] = [float(f.curve[octave, 0]) for f in dreamt]
+            metrics[f"ended_{octave}"] = [float(f.curve[octave, 1]) for f in dreamt]
+        return {**state, which: np.stack([f.image for f in dreamt])}, metrics
 
     state = {n: np.zeros_like(images) for n, images in begins.items()}
     trained = train_on_host(

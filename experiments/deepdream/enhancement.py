@@ -27,11 +27,11 @@ def the_dream(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
         items[f"{name} flat"] = Item(image, high, flat, name)
         items[f"{name} random"] = Item(image, high, random, name)
         items[f"{name} low"] = Item(image, low, plain, name)
-    found = dreams("dream", network, items, keys, watch)
+    dreamt = dreams("dream", network, items, keys, watch)
     rises, against, coarser, rising, outside = [], [], [], [], []
     for name in data.photographs:
-        begins = found.begins[f"{name} high"]
-        ends = {arm: found.images[f"{name} {arm}"] for arm in ("high", "flat", "random")}
+        begins = dreamt.begins[f"{name} high"]
+        ends = {arm: dreamt.images[f"{name} {arm}"] for arm in ("high", "flat", "random")}
         energies = {arm: [value(network, x, high) for x in xs] for arm, xs in ends.items()}
         before = value(network, begins[0], high)
         rises.append([e / before for e in energies["high"]])
@@ -42,7 +42,7 @@ def the_dream(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
                 for a, b, x in zip(ends["high"], ends["flat"], begins, strict=True)
             ]
         )
-        row = found.rows[list(items).index(f"{name} high")]
+        row = dreamt.rows[list(items).index(f"{name} high")]
         octaves = range(config.octaves)
         rising.append(
             np.mean(
@@ -64,11 +64,11 @@ def the_dream(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
     }
     arrays = {"dream_photographs": np.array(list(data.photographs))}
     for i, name in enumerate(data.photographs):
-        arrays[f"dream_photograph_{i}"] = to_pixels(network, found.begins[f"{name} high"][0])
+        arrays[f"dream_photograph_{i}"] = to_pixels(network, dreamt.begins[f"{name} high"][0])
         for arm in ("high", "flat", "random", "low"):
-            arrays[f"dream_{arm}_{i}"] = to_pixels(network, found.images[f"{name} {arm}"][0])
+            arrays[f"dream_{arm}_{i}"] = to_pixels(network, dreamt.images[f"{name} {arm}"][0])
     arrays["dream_layers"] = np.array([layers.default, layers.low])
-    return Result(metrics, {"dream": found.rows}, arrays)
+    return Result(metrics, {"dream": dreamt.rows}, arrays)
 
 
 def layers(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
@@ -89,10 +89,10 @@ def layers(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> 
             items[f"{name} untrained {layer}"] = Item(
                 image, goal_of(network, layer), settings_of(config), name, blank
             )
-    found = dreams("layers", network, items, keys, watch)
+    dreamt = dreams("layers", network, items, keys, watch)
     lengths, entropies = {}, {}
-    for item, images in found.images.items():
-        pairs = zip(images, found.begins[item], strict=True)
+    for item, images in dreamt.images.items():
+        pairs = zip(images, dreamt.begins[item], strict=True)
         lengths[item] = [wavelength(end - begin) for end, begin in pairs]
         if "untrained" not in item:
             entropies[item] = [
@@ -119,8 +119,8 @@ def layers(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> 
     arrays = {"layers": np.array(studied)}
     for i, layer in enumerate(studied):
         for j, name in enumerate(names):
-            arrays[f"layer_{i}_{j}"] = to_pixels(network, found.images[f"{name} {layer}"][0])
+            arrays[f"layer_{i}_{j}"] = to_pixels(network, dreamt.images[f"{name} {layer}"][0])
     for j, name in enumerate(names):
-        pixels = to_pixels(network, found.begins[f"{name} {lowest}"][0])
+        pixels = to_pixels(network, dreamt.begins[f"{name} {lowest}"][0])
         arrays[f"layer_photograph_{j}"] = pixels
-    return Result(metrics, {"layers": found.rows}, arrays)
+    return Result(metrics, {"layers": dreamt.rows}, arrays)

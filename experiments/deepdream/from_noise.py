@@ -30,14 +30,14 @@ def classes(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) ->
             items[f"{name} {arm}"] = Item(
                 (config.class_size,) * 2, goal, settings._replace(coarse=power), name
             )
-    found = dreams("classes", network, items, keys, watch)
+    dreamt = dreams("classes", network, items, keys, watch)
 
     def share(arm: str, judge: Network) -> list[float]:
         hits = []
         for name in config.classes:
             five = [
                 np.argsort(-posterior(judge, to_pixels(network, x)))[:5]
-                for x in found.images[f"{name} {arm}"]
+                for x in dreamt.images[f"{name} {arm}"]
             ]
             hits.append([float(CLASSES[name] in top) for top in five])
         return means(hits)
@@ -53,8 +53,8 @@ def classes(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) ->
     arrays = {"classes": np.array(config.classes)}
     for i, name in enumerate(config.classes):
         for arm in ("prior", "plain"):
-            arrays[f"class_{arm}_{i}"] = to_pixels(network, found.images[f"{name} {arm}"][0])
-    return Result(metrics, {"classes": found.rows}, arrays)
+            arrays[f"class_{arm}_{i}"] = to_pixels(network, dreamt.images[f"{name} {arm}"][0])
+    return Result(metrics, {"classes": dreamt.rows}, arrays)
 
 
 def zoom(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Result:
@@ -71,9 +71,9 @@ def zoom(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -> Re
         for i, key in enumerate(keys):
             begin = zoomed(frames[done - 1, i], config.zoom) if done else begins[i]
             key = jax.random.fold_in(purpose(key, "zoom"), done)
-            found = dream(network, np.asarray(begin, np.float32), goal, key, settings)
-            frames[done, i] = found.image
-            curves.append(float(found.curve[-1, 1]))
+            frame = dream(network, np.asarray(begin, np.float32), goal, key, settings)
+            frames[done, i] = frame.image
+            curves.append(float(frame.curve[-1, 1]))
         return {"frames": frames}, {"objective": curves}
 
     trained = train_on_host(

@@ -48,8 +48,8 @@ def make_objective(features: Features) -> Callable[[jax.Array, tuple[Any, Goal]]
 
     def objective(image, data):
         params, goal = data
-        found = features(params, image, tuple({**goal.energy, **goal.channels, **goal.guide}))
-        a = {layer: x.astype(jnp.float32) for layer, x in found.items()}
+        tapped = features(params, image, tuple({**goal.energy, **goal.channels, **goal.guide}))
+        a = {layer: x.astype(jnp.float32) for layer, x in tapped.items()}
         # The gradient of 1/2 |a|^2 with respect to the layer is a: the notebook sets just that.
         total = sum(w * 0.5 * jnp.sum(a[layer] ** 2) for layer, w in goal.energy.items())
         for layer, weights in goal.channels.items():
@@ -81,8 +81,8 @@ def _features(features: Features) -> Callable:
 
 def activations(network: Network, image: np.ndarray, layer: str) -> jax.Array:
     """A layer's activations of an image, float32 `[h', w', N]` or `[N]`."""
-    found = _features(network.features)(network.params, jnp.asarray(image), (layer,))
-    return found[layer].astype(jnp.float32)
+    tapped = _features(network.features)(network.params, jnp.asarray(image), (layer,))
+    return tapped[layer].astype(jnp.float32)
 
 
 def energy(layer: str, among: Sequence[str] = ()) -> Goal:

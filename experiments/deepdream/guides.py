@@ -22,10 +22,10 @@ def guided_dreams(config: Config, keys: jax.Array, data: Data, watch: Watch, nee
     goals = {f"guide {i}": guided(network, g, layer) for i, g in enumerate(guides)}
     goals["unguided"] = energy(layer)
     items = {arm: Item(image, goal, settings_of(config), name) for arm, goal in goals.items()}
-    found = dreams("guided", network, items, keys, watch)
+    dreamt = dreams("guided", network, items, keys, watch)
 
     def like(arm: str, guide: int) -> np.ndarray:
-        return np.array([likeness(network, x, guides[guide], layer) for x in found.images[arm]])
+        return np.array([likeness(network, x, guides[guide], layer) for x in dreamt.images[arm]])
 
     own = np.stack([like("guide 0", 0), like("guide 1", 1)])
     other = np.stack([like("guide 1", 0), like("guide 0", 1)])
@@ -37,9 +37,9 @@ def guided_dreams(config: Config, keys: jax.Array, data: Data, watch: Watch, nee
         "guide_specific": ((own - other) / (1 - other)).mean(axis=0).tolist(),
         "guide_over_unguided": ((own - without) / (1 - without)).mean(axis=0).tolist(),
     }
-    arrays = {"guided_photograph": to_pixels(network, found.begins["unguided"][0])}
+    arrays = {"guided_photograph": to_pixels(network, dreamt.begins["unguided"][0])}
     for i, guide in enumerate(guides):
         arrays[f"guide_{i}"] = to_pixels(network, guide)
-        arrays[f"guided_{i}"] = to_pixels(network, found.images[f"guide {i}"][0])
-    arrays["unguided"] = to_pixels(network, found.images["unguided"][0])
-    return Result(metrics, {"guided": found.rows}, arrays)
+        arrays[f"guided_{i}"] = to_pixels(network, dreamt.images[f"guide {i}"][0])
+    arrays["unguided"] = to_pixels(network, dreamt.images["unguided"][0])
+    return Result(metrics, {"guided": dreamt.rows}, arrays)

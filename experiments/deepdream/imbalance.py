@@ -87,8 +87,8 @@ def features() -> Callable:
     """For dreams of one image `[h, w, 1]`."""
 
     def of_image(params, image, taps):
-        found = NET.apply({"params": params}, image[None])
-        return {tap: found[tap][0] for tap in taps}
+        tapped = NET.apply({"params": params}, image[None])
+        return {tap: tapped[tap][0] for tap in taps}
 
     return of_image
 
@@ -149,16 +149,16 @@ def imbalance(config: Config, keys: jax.Array, data, watch: Watch, needs) -> Res
     for i, key in enumerate(keys):
         judging = member(judge.state, i)
         accuracies.append([accuracy(judging)])
-        found = {}
+        share = {}
         for name, net in nets.items():
             state = member(net.state, i)
             accuracies[-1].append(accuracy(state))
             dreamt = small_dreams(state.params, key, shape, config.small_dreams)
             named = np.asarray(_classify()(judging.params, jnp.asarray(dreamt)))
-            found[name] = np.bincount(named, minlength=CLASSES) / len(named)
+            share[name] = np.bincount(named, minlength=CLASSES) / len(named)
             if i == 0:
                 shown[f"small_dreams_{len(shown)}"] = dreamt[:12, :, :, 0].astype(np.uint8)
-        shares.append(found)
+        shares.append(share)
     of_favoured = np.array([[s[f"favours {c}"][c] for c in config.favoured] for s in shares])
     of_balanced = np.array([[s["balanced"][c] for c in config.favoured] for s in shares])
     metrics = {

@@ -28,12 +28,12 @@ def make_features(name: str, precision: str) -> Callable:
 
     def features(params, image, taps):
         own = tuple(last if tap == SCORES else tap for tap in taps)
-        found = net.apply({"params": params}, image[None], own)
-        found = {tap: values[0] for tap, values in found.items()}
+        tapped = net.apply({"params": params}, image[None], own)
+        tapped = {tap: values[0] for tap, values in tapped.items()}
         if SCORES in taps:
             head = params[classifier]
-            found[SCORES] = found[last] @ head["kernel"][0, 0] + head["bias"].reshape(1, 1, -1)
-        return found
+            tapped[SCORES] = tapped[last] @ head["kernel"][0, 0] + head["bias"].reshape(1, 1, -1)
+        return tapped
 
     return features
 
@@ -78,10 +78,10 @@ def check_layer(network: Network, layer: str, *, positions: bool = False) -> Non
     """
     image = jax.ShapeDtypeStruct((network.side, network.side, 3), jnp.float32)
     try:
-        found = jax.eval_shape(
+        shapes = jax.eval_shape(
             lambda image: network.features(network.params, image, (layer,)), image
         )
     except ValueError as error:
         raise UserError(f"{network.name} has {error}, {SCORES}", 2) from None
-    if positions and found[layer].ndim < 3:
+    if positions and shapes[layer].ndim < 3:
         raise UserError(f"{layer} has no positions: name a layer before it", 2)

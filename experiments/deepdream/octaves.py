@@ -126,10 +126,10 @@ def as_data(settings: Settings) -> Settings:
 
 def sizes(shape: tuple[int, int], settings: Settings) -> list[tuple[int, int]]:
     """The shape at each octave, the smallest first: each rounded from the one above it."""
-    found = [tuple(shape)]
+    shapes = [tuple(shape)]
     for _ in range(settings.octaves - 1):
-        found.append(tuple(max(1, round(n / settings.scale)) for n in found[-1]))
-    return found[::-1]
+        shapes.append(tuple(max(1, round(n / settings.scale)) for n in shapes[-1]))
+    return shapes[::-1]
 
 
 def dream(
@@ -153,8 +153,8 @@ def dream(
     for octave, base in enumerate(reversed(bases)):
         detail = resize_linear(detail, base.shape[:2])
         key_here = jax.random.fold_in(key, octave)
-        found, curve = climb(jnp.asarray(base + detail), data, as_data(settings), key_here)
-        dreamt = np.asarray(found)
+        image, curve = climb(jnp.asarray(base + detail), data, as_data(settings), key_here)
+        dreamt = np.asarray(image)
         detail = dreamt - base
         curves.append(np.asarray(curve))
     return Dream(dreamt, np.stack(curves))

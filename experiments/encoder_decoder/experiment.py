@@ -169,12 +169,12 @@ def listed(data: Data) -> list[Words]:
     Without counts, the number of targets tells which are frequent.
     """
     table = data.train
-    found = {}
+    often = {}
     for source, places in by_source(table).items():
         count = table.count[places].sum()
         if len(source) >= LONG and len(places) > 1:
-            found[source] = len(places) if np.isnan(count) else count
-    order = sorted(found, key=lambda source: (-found[source], source))
+            often[source] = len(places) if np.isnan(count) else count
+    order = sorted(often, key=lambda source: (-often[source], source))
     return order[:LISTED] + order[LISTED:][-LISTED:]
 
 
@@ -184,8 +184,8 @@ def sampled(
     """`config.samples` targets that the network makes up for each source phrase."""
     rows, _ = data.rows([(source, ()) for source in sources])
     draw = jax.jit(sample, static_argnums=0, static_argnames="length")
-    found = draw(model, params, np.repeat(rows, config.samples, axis=0), key, length=data.length)
-    targets = [data.vocabularies[1].decode(row) for row in np.asarray(found)]
+    drawn = draw(model, params, np.repeat(rows, config.samples, axis=0), key, length=data.length)
+    targets = [data.vocabularies[1].decode(row) for row in np.asarray(drawn)]
     n = config.samples
     return {source: targets[i * n : (i + 1) * n] for i, source in enumerate(sources)}
 

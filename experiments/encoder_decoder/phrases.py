@@ -109,10 +109,10 @@ def skeleton(phrase: Words) -> str:
 
 def by_source(table: PhraseTable) -> dict[Words, list[int]]:
     """Source phrase -> the places of its pairs, the likeliest of the table first."""
-    found: dict[Words, list[int]] = {}
+    places: dict[Words, list[int]] = {}
     for i in np.argsort(-table.probability, kind="stable"):
-        found.setdefault(table.pairs[i][0], []).append(int(i))
-    return found
+        places.setdefault(table.pairs[i][0], []).append(int(i))
+    return places
 
 
 def contests(config: Config, data: Data) -> tuple[np.ndarray, np.ndarray]:

@@ -144,8 +144,8 @@ def tuned(sentences: Sequence[Candidates], *, network: bool) -> np.ndarray:
     drawn[0] = (1, 1, 1, 0, 0, 1)
     if not network:
         drawn[:, 5] = 0
-    found = [bleu_of_rows(chosen(sentences, weights)) for weights in drawn]
-    return drawn[int(np.argmax(found))]
+    bleu = [bleu_of_rows(chosen(sentences, weights)) for weights in drawn]
+    return drawn[int(np.argmax(bleu))]
 
 
 def bootstrap(ours: np.ndarray, base: np.ndarray) -> tuple[float, float]:

@@ -173,13 +173,13 @@ def _begun(model: EncoderDecoder, key: jax.Array) -> Params:
 def scores(model: EncoderDecoder, params: Params, source, target) -> np.ndarray:
     """`log p(target | source)` of each pair `[n]`, ends included; not divided by a length."""
     source, target = np.asarray(source), np.asarray(target)
-    found = []
+    chunks = []
     for start in range(0, len(source), AT_ONCE):
         part = [x[start : start + AT_ONCE] for x in (source, target)]
         rows = len(part[0])
         part = [np.concatenate([x, np.ones((AT_ONCE - rows, x.shape[1]), x.dtype)]) for x in part]
-        found.append(np.asarray(_scores(model, params, *part))[:rows])
-    return np.concatenate(found)
+        chunks.append(np.asarray(_scores(model, params, *part))[:rows])
+    return np.concatenate(chunks)
 
 
 @functools.partial(jax.jit, static_argnums=0)

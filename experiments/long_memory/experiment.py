@@ -222,16 +222,16 @@ def tagging(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Ne
         watch,
         config.tagger_steps,
     )
-    found = learned.accuracy
+    accuracy = learned.accuracy
     guessing = usual(data.train, data.test)
     metrics = {"tagging_guessing": guessing}
     for arm, model in arms:
-        metrics[f"tagging_{arm}"] = found[arm]
+        metrics[f"tagging_{arm}"] = accuracy[arm]
         metrics[f"tagging_{arm}_rate"] = learned.rates[arm]
         metrics[f"tagging_{arm}_parameters"] = float(parameters(model))
     for arm in ("forward", "backward"):
-        metrics[f"tagging_{arm}_over_guessing"] = [x - guessing for x in found[arm]]
-        metrics[f"tagging_over_{arm}"] = (np.array(found["both"]) - found[arm]).tolist()
+        metrics[f"tagging_{arm}_over_guessing"] = [x - guessing for x in accuracy[arm]]
+        metrics[f"tagging_over_{arm}"] = (np.array(accuracy["both"]) - accuracy[arm]).tolist()
     return Result(metrics, {"tagging": learned.history}, drawn(arms, learned, data, test))
 
 

@@ -27,9 +27,9 @@ def recall(result: Result) -> Drawing:
     delays = _delays(result)
     # Those that recall all lie upon one another: the first are the largest.
     for size, (arm, (label, color)) in zip((11, 9, 7, 5, 3), ARMS.items(), strict=True):
-        found = np.array([result.metrics[f"recall_{arm}_{delay}"] for delay in delays])
-        left.plot(delays, found.mean(axis=1), "o-", color=color, label=label, ms=size)
-        left.plot(delays, found, ".", color=color, ms=4, alpha=0.5)
+        recalled = np.array([result.metrics[f"recall_{arm}_{delay}"] for delay in delays])
+        left.plot(delays, recalled.mean(axis=1), "o-", color=color, label=label, ms=size)
+        left.plot(delays, recalled, ".", color=color, ms=4, alpha=0.5)
         rows = result.history[f"recall-{delays[-1]}"]
         steps, losses = [row["step"] for row in rows], np.array([row[arm] for row in rows])
         right.plot(steps, losses.mean(axis=1), color=color)

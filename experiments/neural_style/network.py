@@ -47,8 +47,8 @@ def make_features(name: str, pooling: str, precision: str) -> Callable:
         net = vgg.VGG(int(name.removeprefix("vgg")), pooling, dtype=dtype)
 
     def features(params, image, taps):
-        found = net.apply({"params": params}, image[None], taps)
-        return {tap: activations[0] for tap, activations in found.items()}
+        tapped = net.apply({"params": params}, image[None], taps)
+        return {tap: activations[0] for tap, activations in tapped.items()}
 
     return features
 

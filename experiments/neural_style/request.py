@@ -102,12 +102,12 @@ def sizes(request: Request, network: str, shape: tuple[int, int]) -> list[tuple[
     Raises:
       UserError: the network cannot see an image so small.
     """
-    layers, found = LAYERS[network], []
+    layers, shapes = LAYERS[network], []
     for halvings in reversed(range(request.scales)):
         scale = request.size / 2**halvings / max(shape)
-        found.append(layers.shape(shape, scale))
-    check_sides(request.content, found[0], network, "a larger --size, or fewer --scales")
-    return found
+        shapes.append(layers.shape(shape, scale))
+    check_sides(request.content, shapes[0], network, "a larger --size, or fewer --scales")
+    return shapes
 
 
 def check_sides(path: Path, shape: tuple[int, int], network: str, instead: str) -> None:
@@ -129,9 +129,9 @@ def artwork_shape(
       UserError: the network cannot see an image so small.
     """
     scale = request.style_scale * max(shape) / max(artwork)
-    found = LAYERS[network].shape(artwork, scale)
-    check_sides(path, found, network, "a larger --size or --style-scale, or fewer --scales")
-    return found
+    seen_at = LAYERS[network].shape(artwork, scale)
+    check_sides(path, seen_at, network, "a larger --size or --style-scale, or fewer --scales")
+    return seen_at
 
 
 def bytes_needed(request: Request, network: str, pixels: int) -> int:

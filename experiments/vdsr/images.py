@@ -55,14 +55,14 @@ def load_data(
     def sets(names, split):
         return load_sets(names, split, data_dir)
 
-    found = {"train": [], "analysed": [], "test": []}
-    for source in found.keys() & wanted:
-        found[source] = sets(getattr(config, source), "test" if source == "test" else "train")
+    loaded = {"train": [], "analysed": [], "test": []}
+    for source in loaded.keys() & wanted:
+        loaded[source] = sets(getattr(config, source), "test" if source == "test" else "train")
     return Data(
-        **{s: [i for d in found[s] for i in d.arrays.values()] for s in ("train", "analysed")},
-        test={dataset.name: dict(dataset.arrays) for dataset in found["test"]},
+        **{s: [i for d in loaded[s] for i in d.arrays.values()] for s in ("train", "analysed")},
+        test={dataset.name: dict(dataset.arrays) for dataset in loaded["test"]},
         authors=authors,
-        about={s: [dataset.describe() for dataset in found.get(s, ())] for s in SOURCES},
+        about={s: [dataset.describe() for dataset in loaded.get(s, ())] for s in SOURCES},
     )
 
 
@@ -76,8 +76,8 @@ def authors_file(path: Path) -> Path:
         return path
     files = sorted(path.rglob("VDSR*.mat"))
     if len(files) != 1:
-        found = ", ".join(str(file.relative_to(path)) for file in files) or "none"
-        raise UserError(f"--weights {path}: holds not one VDSR_Official.mat, but {found}", 2)
+        names = ", ".join(str(file.relative_to(path)) for file in files) or "none"
+        raise UserError(f"--weights {path}: holds not one VDSR_Official.mat, but {names}", 2)
     return files[0]
 
 

@@ -130,8 +130,8 @@ def ascend(
     mean = jnp.asarray(mean, jnp.float32).reshape(1, 1, 3)
     numbers = Rules(*(jnp.float32(x) for x in rules))._replace(every=jnp.int32(rules.every))
     start = jnp.asarray(begins, jnp.float32) - mean[None]
-    found = make_ascent(logits, steps)(params, start, jnp.asarray(labels), numbers, mean)
-    return np.asarray(found + mean[None])
+    images = make_ascent(logits, steps)(params, start, jnp.asarray(labels), numbers, mean)
+    return np.asarray(images + mean[None])
 
 
 def roughness(image: np.ndarray) -> float:

@@ -57,10 +57,10 @@ def load_data(
         about["photographs"] = [s.describe() for s in sets]
     for split, count in (("train", config.examples), ("test", config.searched)):
         if split in only:
-            found = load(config.dataset, split, data_dir=data_dir)
-            images, labels = found.arrays["image"][:count], found.arrays["label"][:count]
+            dataset = load(config.dataset, split, data_dir=data_dir)
+            images, labels = dataset.arrays["image"][:count], dataset.arrays["label"][:count]
             digits[split] = (images[..., None], labels)
-            about[split] = [found.describe()]
+            about[split] = [dataset.describe()]
     pair = networks.get("network"), networks.get("judge")
     return Data(*pair, photographs, digits.get("train"), digits.get("test"), about)
 

@@ -86,12 +86,12 @@ def sheet(images: np.ndarray, columns: int = 3, gap: int = 2) -> np.ndarray:
     """Grey images `[n, h, w]`, each stretched to [0, 1], in rows with white between."""
     n, h, w = images.shape
     rows = -(-n // columns)
-    found = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap))
+    canvas = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap))
     for i, image in enumerate(images):
         top, left = (i // columns) * (h + gap), (i % columns) * (w + gap)
         span = max(float(image.max() - image.min()), 1e-12)
-        found[top : top + h, left : left + w] = (image - image.min()) / span
-    return found
+        canvas[top : top + h, left : left + w] = (image - image.min()) / span
+    return canvas
 
 
 FIGURES = {

@@ -29,8 +29,8 @@ def saliency(logits: Logits, params, image: np.ndarray, label: int) -> np.ndarra
     Simonyan et al., section 3: of the score, not of the probability, which also rises when others fall.
     """
     both = jnp.asarray(np.stack([image, image[:, ::-1]]), jnp.float32)
-    found = np.abs(np.asarray(_gradient(logits)(params, both, label))).max(axis=-1)
-    return (found[0] + found[1][:, ::-1]) / 2
+    slopes = np.abs(np.asarray(_gradient(logits)(params, both, label))).max(axis=-1)
+    return (slopes[0] + slopes[1][:, ::-1]) / 2
 
 
 def cells(values: np.ndarray, side: int) -> np.ndarray:
@@ -78,8 +78,8 @@ def occlusion(
             copy = np.array(image, np.float32)
             copy[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = GREY
             squares.append(copy)
-    found = probabilities(logits, params, np.stack([image, *squares]))[:, label]
-    return (found[0] - found[1:]).reshape(grid, grid)
+    chances = probabilities(logits, params, np.stack([image, *squares]))[:, label]
+    return (chances[0] - chances[1:]).reshape(grid, grid)
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:

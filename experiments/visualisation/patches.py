@@ -61,15 +61,15 @@ def deconvnet(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) 
     for i, key in enumerate(keys):
         params = member(trained.state.params, i)
         said = np.asarray(jax.jit(digits_logits)(params, jnp.asarray(tests)).argmax(axis=1))
-        found = studied(config, params, tests, purpose(key, "places"))
+        study = studied(config, params, tests, purpose(key, "places"))
         blank = studied(config, member(start.params, i), tests, purpose(key, "places again"))
-        row = found.metrics | {"net_accuracy": float(np.mean(said == answers))}
+        row = study.metrics | {"net_accuracy": float(np.mean(said == answers))}
         for name in ("patches_alike", "projection_own"):
             row[f"{name}_untrained"] = blank.metrics[name]
         row["patches_learned"] = row["patches_alike"] - row["patches_alike_untrained"]
         for name, number in row.items():
             metrics.setdefault(name, []).append(number)
-        arrays = arrays or found.arrays
+        arrays = arrays or study.arrays
     return Result(metrics, {"digits": trained.history}, arrays)
 
 

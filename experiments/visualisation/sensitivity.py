@@ -22,8 +22,8 @@ def saliency(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -
         image = pixels.astype(np.float32)
         before = maps.probabilities(logits, params, image[None])[0]
         label = int(before.argmax())
-        found = maps.saliency(logits, params, image, label)
-        by_cell = maps.cells(found, config.cell)
+        slopes = maps.saliency(logits, params, image, label)
+        by_cell = maps.cells(slopes, config.cell)
         count = max(1, round(config.share * by_cell.size))
         order = np.argsort(-by_cell.ravel())
 
@@ -41,7 +41,7 @@ def saliency(config: Config, keys: jax.Array, data: Data, watch: Watch, needs) -
         lost = 1 - after / before[label]
         salient.append(float(lost[0]))
         at_random.append(lost[1:].tolist())
-        arrays |= {f"image_{i}": pixels, f"saliency_{i}": found}
+        arrays |= {f"image_{i}": pixels, f"saliency_{i}": slopes}
         arrays |= {f"label_{i}": np.array(label), f"sure_{i}": np.array(before[label])}
     lost_random = np.mean(at_random, axis=0)
     metrics = {
@@ -58,16 +58,16 @@ def occlusion(
     """The fall of the likeliest class under a grey square, and whether saliency finds the same places."""
     logits, params = classifier(data.network)
     before = needs["saliency"].arrays
-    arrays, falls, found, salient = {}, [], [], []
+    arrays, falls, occlusions, salient = {}, [], [], []
     for i, pixels in enumerate(data.photographs.values()):
         image, label = pixels.astype(np.float32), int(before[f"label_{i}"])
         fall = maps.occlusion(logits, params, image, label, side=config.square, grid=config.grid)
         falls.append(float(fall.max() / before[f"sure_{i}"]))
         shrunk = resize(before[f"saliency_{i}"].astype(np.float32), (config.grid, config.grid))
-        found.append(fall)
+        occlusions.append(fall)
         salient.append(shrunk)
         arrays[f"occlusion_{i}"] = fall
-    table = np.array([[maps.rank_correlation(a, b) for b in salient] for a in found])
+    table = np.array([[maps.rank_correlation(a, b) for b in salient] for a in occlusions])
     own = float(np.mean(np.diag(table)))
     others = float(table[~np.eye(len(table), dtype=bool)].mean())
     metrics = {

@@ -30,12 +30,12 @@ class PhraseTable(NamedTuple):
     def extracted(cls, sentences: Sequence[Pair], *, longest: int) -> "PhraseTable":
         """Of sentences that translate one another: relative frequencies of phrases of `longest` words."""
         links = zip(sentences, word_alignments(sentences), strict=True)
-        found = Counter(p for (s, t), ij in links for p in phrase_pairs(s, t, ij, longest=longest))
+        counts = Counter(p for (s, t), ij in links for p in phrase_pairs(s, t, ij, longest=longest))
         of_source = Counter()
-        for (source, _), count in found.items():
+        for (source, _), count in counts.items():
             of_source[source] += count
-        pairs = sorted(found, key=lambda pair: (-found[pair], pair))
-        count = np.array([found[pair] for pair in pairs], float)
+        pairs = sorted(counts, key=lambda pair: (-counts[pair], pair))
+        count = np.array([counts[pair] for pair in pairs], float)
         return cls(pairs, count / [of_source[source] for source, _ in pairs], count)
 
     @classmethod
@@ -45,20 +45,20 @@ class PhraseTable(NamedTuple):
         Raises:
           UserError: a line has fewer scores, or what is no probability; which line.
         """
-        pairs, found = [], []
+        pairs, chances = [], []
         for number, (source, target, line) in enumerate(
             zip(sources, targets, scores, strict=True), 1
         ):
             try:
-                found.append(float(line.split()[2]))
+                chances.append(float(line.split()[2]))
             except (IndexError, ValueError):
-                found.append(np.nan)
-            if not 0 < found[-1] <= 1:
+                chances.append(np.nan)
+            if not 0 < chances[-1] <= 1:
                 raise UserError(
                     f"the phrase table's line {number} has no p(target | source): {line!r}"
                 )
             pairs.append((tuple(source.split()), tuple(target.split())))
-        return cls(pairs, np.array(found), np.full(len(pairs), np.nan))
+        return cls(pairs, np.array(chances), np.full(len(pairs), np.nan))
 
     def rows(self, places: Sequence[int]) -> "PhraseTable":
         """The pairs at these places."""

@@ -58,8 +58,8 @@ def _command(requirement: str, folder: str) -> list[str]:
     # A virtual environment made by uv has no pip of its own.
     if importlib.util.find_spec("pip"):
         pip = [sys.executable, "-m", "pip"]
-    elif found := shutil.which("pip"):
-        pip = [found]
+    elif program := shutil.which("pip"):
+        pip = [program]
     elif uv := shutil.which("uv"):
         options = ["--python", sys.executable, "--no-deps", "--only-binary", ":all:"]
         return [uv, "pip", "install", *options, "--target", folder, requirement]

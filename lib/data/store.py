@@ -113,9 +113,9 @@ def kept(entry: Entry, split: str, root: Path, say: Say = lambda line: None) -> 
             with contextlib.suppress(*_UNREADABLE):
                 with open(path, "rb") as file, np.load(file) as stored:
                     arrays = unpacked(entry.kind, dict(stored))
-                found = fingerprint(arrays)
-                known = entry.fingerprints.get(split, found)
-                if path.stem == f"{split}-{found}" == f"{split}-{known}":
-                    return Kept(arrays, found, folder)
+                actual = fingerprint(arrays)
+                known = entry.fingerprints.get(split, actual)
+                if path.stem == f"{split}-{actual}" == f"{split}-{known}":
+                    return Kept(arrays, actual, folder)
             say(f"{entry.name}: {path} is damaged, and left out")
     return None

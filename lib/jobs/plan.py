@@ -130,8 +130,8 @@ def link_needs(unit: Unit, folder: Path) -> None:
 def bar_of(log: str) -> str:
     """Where a run is, by the last bar in its log: "adam 420/4000, 05:55 left"."""
     for line in reversed(re.split(r"[\r\n]", log[-4000:])):
-        if found := re.match(r"([\w.-]+):.*?(\d+)/(\d+) \[[\d:]+<([\d:?]+)", line):
-            name, done, steps, left = found.groups()
+        if match := re.match(r"([\w.-]+):.*?(\d+)/(\d+) \[[\d:]+<([\d:?]+)", line):
+            name, done, steps, left = match.groups()
             return f"{name} {done}/{steps}" + ("" if "?" in left else f", {left} left")
     return ""
 

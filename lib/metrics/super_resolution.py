@@ -37,8 +37,8 @@ def shaved_psnr(output: jax.Array, truth: jax.Array, scale: int) -> jax.Array:
 
 def quality(output: jax.Array, truth: jax.Array, scale: int) -> dict[str, float]:
     """`psnr` (dB), `ssim`, `ms_ssim` (MeTriX MuX's) and `ifc` (bits a pixel) of one plane `[H, W]`."""
-    found = {name: float(value) for name, value in _in_xla(output, truth, scale).items()}
-    return found | {"ifc": ifc(*_comparable(np.asarray(output), np.asarray(truth), scale))}
+    measures = {name: float(value) for name, value in _in_xla(output, truth, scale).items()}
+    return measures | {"ifc": ifc(*_comparable(np.asarray(output), np.asarray(truth), scale))}
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -22,8 +22,8 @@ class DynamicLocalFilter(nn.Module):
         chex.assert_rank(x, 4)
         kh, kw = self.kernel_size
         middle = jnp.zeros(kh * kw).at[kh // 2 * kw + kw // 2].set(1)
-        found = Conv(kh * kw, self.kernel_size, kernel_init=nn.initializers.zeros_init())(x)
-        weights = found + middle.reshape(1, 1, 1, -1)
+        difference = Conv(kh * kw, self.kernel_size, kernel_init=nn.initializers.zeros_init())(x)
+        weights = difference + middle.reshape(1, 1, 1, -1)
         around = ((0, 0), *(((k - 1) // 2, k // 2) for k in (kh, kw)), (0, 0))
         seen = windows(jnp.pad(x, around), (kh, kw))
         return (weights[..., None] * seen).sum(axis=3)

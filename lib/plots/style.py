@@ -53,11 +53,11 @@ def encoded(figure: Figure | Sequence[Image.Image]) -> bytes:
         figure.savefig(drawn, format="png", dpi=130)
         plt.close(figure)
         pictures = [Image.open(drawn)]
-    found = _png(pictures)
+    png = _png(pictures)
     for dithered in (True, False):
-        if len(found) > MOST_BYTES:
-            found = min(found, _png(reduced(pictures, dithered)), key=len)
-    return found
+        if len(png) > MOST_BYTES:
+            png = min(png, _png(reduced(pictures, dithered)), key=len)
+    return png
 
 
 def _png(pictures: Sequence[Image.Image]) -> bytes:
@@ -81,11 +81,11 @@ def reduced(pictures: Sequence[Image.Image], dithered: bool) -> list[Image.Image
     # The paper and the letters as they are: the nearest of a photograph's colours would be tinted.
     palette.putpalette([255, 255, 255, 0, 0, 0, *sheet.quantize(254).getpalette()[: 3 * 254]])
     dither = Image.Dither.FLOYDSTEINBERG if dithered else Image.Dither.NONE
-    found = []
+    frames = []
     for picture in colors:
         indices = np.array(picture.quantize(palette=palette, dither=dither))
         for index, level in enumerate((255, 0)):
             indices[(np.asarray(picture) == level).all(axis=-1)] = index
-        found.append(Image.fromarray(indices, "P"))
-        found[-1].putpalette(palette.getpalette())
-    return found
+        frames.append(Image.fromarray(indices, "P"))
+        frames[-1].putpalette(palette.getpalette())
+    return frames

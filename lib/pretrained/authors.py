@@ -29,9 +29,11 @@ def srcnn(path: Path) -> tuple[tuple[int, ...], tuple[int, ...], Params]:
       UserError: the file cannot be read, or holds something else.
     """
     try:
-        found = scipy.io.loadmat(str(path))
-        w1, w2, w3 = (np.asarray(found[f"weights_conv{i}"], np.float32) for i in (1, 2, 3))
-        biases = [np.asarray(found[f"biases_conv{i}"], np.float32).reshape(-1) for i in (1, 2, 3)]
+        matrices = scipy.io.loadmat(str(path))
+        w1, w2, w3 = (np.asarray(matrices[f"weights_conv{i}"], np.float32) for i in (1, 2, 3))
+        biases = [
+            np.asarray(matrices[f"biases_conv{i}"], np.float32).reshape(-1) for i in (1, 2, 3)
+        ]
         kernels = [_kernel(w1[None]), _kernel(w2), _kernel(w3[:, :, None])]
         return (
             tuple(k.shape[0] for k in kernels),

@@ -40,7 +40,7 @@ def blobs(data: bytes | memoryview) -> dict[str, list[np.ndarray]]:
     Raises:
       ValueError: it is cut short, or is something else.
     """
-    found: dict[str, list[np.ndarray]] = {}
+    layers: dict[str, list[np.ndarray]] = {}
     for number, value in _fields(memoryview(data)):
         if number not in _LAYERS or isinstance(value, int):
             continue
@@ -52,10 +52,10 @@ def blobs(data: bytes | memoryview) -> dict[str, list[np.ndarray]]:
             elif inner == blobs_field:
                 arrays.append(_blob(_as_bytes(content)))
         if arrays:
-            found[name] = arrays
-    if not found:
+            layers[name] = arrays
+    if not layers:
         raise ValueError("no layer with weights in it")
-    return found
+    return layers
 
 
 def _blob(data: memoryview) -> np.ndarray:

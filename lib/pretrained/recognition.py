@@ -55,9 +55,9 @@ def check(pretrained: Pretrained) -> list[Row]:
     logits = jax.jit(make_classifier(pretrained))
     rows = []
     for name, row in zip(SHOWN, logits(pretrained.params, jnp.asarray(inputs)), strict=True):
-        found = np.asarray(jax.nn.softmax(row))
-        five = np.argsort(-found)[:5]
-        rows.append(Row(name, SHOWN[name], tuple((int(i), float(found[i])) for i in five)))
+        chances = np.asarray(jax.nn.softmax(row))
+        five = np.argsort(-chances)[:5]
+        rows.append(Row(name, SHOWN[name], tuple((int(i), float(chances[i])) for i in five)))
     return rows
 
 

@@ -83,9 +83,9 @@ class Meshed:
                 for i, of_round in enumerate(state):
                     own = (a if j in shared else a[i] for j, a in enumerate(args, 1))
                     rounds.append(compiled(of_round, *own))
-            states, found = (list(each) for each in zip(*rounds, strict=True))
-            found = jax.tree.map(lambda x: x.addressable_data(0), found)
-            return states, _joined(found, self.replicas)
+            states, results = (list(each) for each in zip(*rounds, strict=True))
+            results = jax.tree.map(lambda x: x.addressable_data(0), results)
+            return states, _joined(results, self.replicas)
 
         return call
 

@@ -26,11 +26,11 @@ def traffic(program: str) -> dict[str, int]:
 
     So in a training's chunk, whose loop is over steps, these are a step's.
     """
-    found: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
     for shapes, kind in _LINE.findall(program):
         for dtype, sizes in _ARRAY.findall(shapes):
             count = 1
             for size in filter(None, sizes.split(",")):
                 count *= int(size)
-            found[kind] += BYTES.get(dtype, 4) * count
-    return dict(found)
+            sent[kind] += BYTES.get(dtype, 4) * count
+    return dict(sent)

@@ -17,7 +17,7 @@ def drawn(path, picture):
     axis.set_axis_off()
     axis.set_title("letters")
     style.save(figure, path)
-    assert not plt.get_fignums()
+    assert not plt.fignum_exists(figure.number)
     return Image.open(path)
 
 
