@@ -258,7 +258,8 @@ def _papers(package: str) -> str:
             cells.append(f"{preset}: {said + undecided if verdicts else elsewhere}")
         words: dict[str | None, list[str]] = {verdict: [] for verdict in IN_WORDS}
         for claim, row, _ in _headlines(paper):
-            short = claim.headline.partition(":")[0].removeprefix("... and ").removeprefix("... ")
+            short = re.sub(r" \(.*?\)", "", claim.headline).partition(":")[0]
+            short = short.removeprefix("... and ").removeprefix("... ")
             words["not run" if row is None else row["verdict"]].append(short)
         sentences = (f"{IN_WORDS[v]}: {'; '.join(names)}." for v, names in words.items() if names)
         link = f"[{paper.title}](experiments/{paper.name}/README.md)"
