@@ -56,14 +56,14 @@ def section_4_3_2(config: Config, keys, data: Data, watch: Watch, needs) -> Resu
         metrics[f"filters_{sizes}_psnr_{dataset}_x{scale}"] = psnr[sizes]
         over = [value - level for value in psnr[sizes]]
         metrics[f"filters_{sizes}_over_bicubic_{dataset}_x{scale}"] = over
-        metrics[f"seconds_{sizes}"] = _seconds(upscale, members[0], images)
+        metrics[f"seconds_{sizes}"] = seconds_of(upscale, members[0], images)
     for sizes in config.compared:
         gains = [a - b for a, b in zip(psnr[config.sizes], psnr[sizes], strict=True)]
         metrics[f"filters_gain_over_{sizes}_{dataset}_x{scale}"] = gains
     return Result(metrics, history)
 
 
-def _seconds(upscale, params: Params, pairs: Sequence[Pair]) -> float:
+def seconds_of(upscale, params: Params, pairs: Sequence[Pair]) -> float:
     """Mean over images of the shortest of three runs."""
 
     def once(bicubic):

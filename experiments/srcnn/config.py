@@ -54,15 +54,55 @@ class Colors:
 
 @dataclass(frozen=True)
 class SparseCoding:
-    """The classical baseline: coupled dictionaries (Zeyde et al. 2010), learned from the same images."""
+    """The classical baselines, learned from the same images: coupled dictionaries (Zeyde et al. 2010), A+."""
 
     atoms: int = 1024
     """In each dictionary (Yang et al. 2010, the paper's SC: 1024)."""
     samples: int = 100_000
     """Patches that the dictionaries are learned from (Yang et al.: 100 000)."""
+    pool: int = 500_000
+    """Patches that A+ looks for neighbours in (Timofte et al. 2014: half a million to five)."""
+    neighbours: int = 2_048
+    """Of an atom, for A+ (Timofte et al.: 2048)."""
 
     def __post_init__(self):
-        at_least(self, atoms=4, samples=16)
+        at_least(self, atoms=4, samples=16, pool=1, neighbours=1)
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What the paper varies about one network, on the compared scale (sections 3.3, 4.1, 4.3)."""
+
+    sizes: str = "9-1-5"
+    """Filter sizes of that network (paper: 9-1-5)."""
+    small: tuple[str, ...] = ("t91",)
+    """Image sets, few (paper: T91)."""
+    large: tuple[str, ...] = ("t91", "bsd200")
+    """Image sets, more (paper: ImageNet)."""
+    filters: tuple[int, ...] = (128, 64, 32)
+    """n1, from the largest; n2 is half of it (paper: 128, 64, 32)."""
+    deeper: tuple[str, ...] = ("9-1-1-5", "9-3-1-5", "9-5-1-5")
+    """Filter sizes with a layer more, the last but one (paper: 9-1-1-5, 9-3-1-5, 9-5-1-5, 9-3-3-5, ...)."""
+    extra: int = 16
+    """Filters of that layer (paper: 16 in 9-1-1-5)."""
+
+    def __post_init__(self):
+        at_least(self, extra=1)
+        if len(sizes_of(self.sizes)) != 3:
+            raise ValueError(f"--studies.sizes has three layers, not {self.sizes}")
+        if len(self.filters) < 2 or list(self.filters) != sorted(set(self.filters))[::-1]:
+            raise ValueError("--studies.filters must be two or more numbers, descending")
+        if min(self.filters) < 2:
+            raise ValueError("--studies.filters must be at least 2")
+        for name in self.deeper:
+            if len(sizes_of(name)) != 4:
+                raise ValueError(f"--studies.deeper must have four layers each, not {name}")
+
+    @staticmethod
+    def without(deeper: str) -> str:
+        """ "9-1-1-5" -> "9-1-5"."""
+        first, second, _, last = deeper.split("-")
+        return f"{first}-{second}-{last}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +154,9 @@ class Config:
     colors: Colors = Colors()
     """Table 5."""
     sparse_coding: SparseCoding = SparseCoding()
-    """The classical baseline."""
+    """The classical baselines."""
+    studies: Studies = Studies()
+    """One network varied."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of the convolutions; parameters stay float32."""
 
@@ -134,11 +176,14 @@ class Config:
         if self.compared_scale not in self.scales or 2 not in self.scales:
             raise ValueError("--scales must have 2 (which is repeated) and --compared-scale")
         for name in (self.sizes, *self.compared, self.colors.sizes):
-            sizes = sizes_of(name)
-            if len(sizes) != len(self.widths) + 1:
+            layers = len(sizes_of(name))
+            if layers != len(self.widths) + 1:
                 raise ValueError(
-                    f"{name} has {len(sizes)} layers, --widths says {len(self.widths) + 1}"
+                    f"{name} has {layers} layers, --widths says {len(self.widths) + 1}"
                 )
+        others = (self.colors.sizes, self.studies.sizes, *self.studies.deeper)
+        for name in (self.sizes, *self.compared, *others):
+            sizes = sizes_of(name)
             if self.patch <= sum(sizes) - len(sizes):
                 raise ValueError(f"--patch {self.patch} is too small for {name} without padding")
         if self.sizes in self.compared or len(set(self.compared)) < len(self.compared):
@@ -154,6 +199,9 @@ def check(config: Config) -> None:
     for source in ("train", "test"):
         with option(f"--{source}"):
             image_sets(getattr(config, source), "test" if source == "test" else "train")
+    for source in ("small", "large"):
+        with option(f"--studies.{source}"):
+            image_sets(getattr(config.studies, source), "train")
 
 
 PRESETS = {
@@ -176,7 +224,15 @@ PRESETS = {
         every=30,
         chunk=30,
         colors=Colors(steps=20, sizes="5-1-3"),
-        sparse_coding=SparseCoding(atoms=16, samples=500),
+        sparse_coding=SparseCoding(atoms=16, samples=500, pool=600, neighbours=100),
+        studies=Studies(
+            sizes="5-1-3",
+            small=("photographs[:2]",),
+            large=("photographs[:3]",),
+            filters=(8, 4),
+            deeper=("5-1-1-3",),
+            extra=4,
+        ),
     ),
     "notebook": Config(
         train=("photographs",),
@@ -197,7 +253,7 @@ PRESETS = {
         every=100,
         chunk=50,
         colors=Colors(steps=100, sizes="5-1-5"),
-        sparse_coding=SparseCoding(atoms=64, samples=5_000),
+        sparse_coding=SparseCoding(atoms=64, samples=5_000, pool=20_000, neighbours=500),
     ),
     "laptop": Config(
         train=("photographs",),
@@ -216,11 +272,24 @@ PRESETS = {
         chunk=100,
         colors=Colors(steps=800),
         sparse_coding=SparseCoding(atoms=256, samples=30_000),
+        studies=Studies(deeper=("9-1-1-5", "9-3-1-5")),
     ),
     "paper": Config(),
 }
 
 SELECTS = ("weights",)
+
+
+def _study(covers: str, metrics: str, data: str = "train") -> Part:
+    """On the images that are trained on, if those are the paper's few: a handful would not tell."""
+    return Part(
+        covers,
+        (metrics,),
+        needs=("bicubic",),
+        data=(data, "test"),
+        default=lambda config: config.train == config.studies.small,
+    )
+
 
 PARTS = {
     "bicubic": Part(
@@ -260,6 +329,17 @@ PARTS = {
         data=("train", "test"),
         takes={"paper": "3 h on an H100, by its arithmetic"},
     ),
+    "a_plus": Part(
+        "Table 2, A+ learned from the same images",
+        ("a_plus_*",),
+        needs=("bicubic", "table_2", "sparse_coding"),
+        data=("train", "test"),
+        default=lambda config: config.train == config.studies.small,
+    ),
+    "section_3_3": _study("Section 3.3, the last layer's learning rate", "last_*"),
+    "section_4_1": _study("Section 4.1 and Figure 4, few images and more", "data_*", "studied"),
+    "section_4_3_1": _study("Section 4.3.1, how many filters", "number_*"),
+    "section_4_3_3": _study("Section 4.3.3 and Figures 8 and 9, how many layers", "layers_*"),
     "table_5": Part(
         "Table 5, channels of colour",
         ("color_*",),

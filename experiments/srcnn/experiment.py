@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from experiments.srcnn import ablations, beyond, crops
+from experiments.srcnn import ablations, anchored, beyond, crops, studies
 from experiments.srcnn import sparse_coding as classical
 from experiments.srcnn.config import Config, sizes_of
 from experiments.srcnn.data import Data, first_set, load_data, tests_of
@@ -101,6 +101,33 @@ def sparse_coding(config: Config, keys, data: Data, watch: Watch, needs) -> Resu
     return Result(scores("sparse", upscale, tests_of(data, scale), scale), arrays=arrays)
 
 
+def a_plus(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
+    """Learns A+'s maps about the dictionaries' atoms; its scores, and what lies between it and SRCNN."""
+    scale, setting = config.compared_scale, config.sparse_coding
+    parts = (
+        needs["sparse_coding"].arrays[f"sparse_{name}"] for name in classical.Dictionaries._fields
+    )
+    dictionaries = classical.Dictionaries(*parts)
+    pairs = [pair(image, scale) for image in data.train]
+    maps = anchored.learn(
+        dictionaries, pairs, pool=setting.pool, neighbours=setting.neighbours, seed=0
+    )
+
+    def upscale(image):
+        return anchored.upscale(dictionaries, maps, image[:, :, 0], scale)[:, :, None]
+
+    metrics = scores("a_plus", upscale, tests_of(data, scale), scale)
+    where = f"{first_set(data)[0]}_x{scale}"
+    ours = needs["table_2"].metrics
+    psnr, ifc = (metrics[f"a_plus_{measure}_{where}"] for measure in ("psnr", "ifc"))
+    metrics[f"a_plus_over_bicubic_{where}"] = (
+        psnr - needs["bicubic"].metrics[f"bicubic_psnr_{where}"]
+    )
+    metrics[f"a_plus_psnr_behind_{where}"] = [x - psnr for x in ours[f"ours_psnr_{where}"]]
+    metrics[f"a_plus_ifc_ahead_{where}"] = [ifc - x for x in ours[f"ours_ifc_{where}"]]
+    return Result(metrics)
+
+
 def figure_1(config: Config, keys, data: Data, watch: Watch, needs) -> Result:
     """When the learning curve crosses bicubic; what SRCNN gains over sparse coding, in dB."""
     scale, (dataset, _) = config.compared_scale, first_set(data)
@@ -131,6 +158,11 @@ PARTS = {
     "sparse_coding": sparse_coding,
     "figure_1": figure_1,
     "section_4_3_2": ablations.section_4_3_2,
+    "a_plus": a_plus,
+    "section_3_3": studies.section_3_3,
+    "section_4_1": studies.section_4_1,
+    "section_4_3_1": studies.section_4_3_1,
+    "section_4_3_3": studies.section_4_3_3,
     "table_5": ablations.table_5,
     "repeated": beyond.repeated,
     "ill_posed": beyond.ill_posed,

@@ -85,6 +85,36 @@ def figure_7(result: Result) -> matplotlib.Figure:
     return figure
 
 
+STUDIED = {
+    "data": "training images",
+    "filters": "filters n1-n2",
+    "layers": "layers",
+    "last": "last layer's rate",
+}
+
+
+def section_4(result: Result) -> matplotlib.Figure | None:
+    """Figures 4, 8 and 9, and what they have as numbers: learning curves of 9-1-5 varied."""
+    curves = {study: {} for study in STUDIED}
+    for name, rows in result.history.items():
+        study, _, which = name.partition("-")
+        if study in curves:
+            curves[study][which] = rows
+    if not (curves := {study: named for study, named in curves.items() if named}):
+        return None
+    figure, axes = subplots(1, len(curves), width=11, height=3, sharey=True, squeeze=False)
+    ends = []
+    for axis, (study, named) in zip(axes[0], curves.items(), strict=True):
+        for (which, rows), color in zip(named.items(), COLORS, strict=False):
+            _draw_curve(axis, rows, color, which)
+            ends += [min(row["psnr"]) for row in rows[len(rows) // 2 :] if "psnr" in row]
+        axis.set(title=STUDIED[study], xlabel="updates")
+        axis.legend(loc="lower right")
+    top = max(max(row.get("psnr", [0])) for rows in result.history.values() for row in rows)
+    axes[0, 0].set(ylabel="PSNR, dB", ylim=(min(ends) - 0.3, top + 0.1))
+    return figure
+
+
 def table_5(result: Result) -> matplotlib.Figure:
     """Table 5: PSNR of each channel by colour strategy."""
     figure, axes = subplots(1, 4, width=9, height=2.8, sharey=True)
@@ -170,6 +200,9 @@ FIGURES = {
     "figure_5": Figure(figure_5, ("figure_14",)),
     "figure_6": Figure(figure_6, ("figure_14",)),
     "figure_7": Figure(figure_7, ("bicubic", "table_2", "section_4_3_2")),
+    "section_4": Figure(
+        section_4, ("section_3_3", "section_4_1", "section_4_3_1", "section_4_3_3"), any_of=True
+    ),
     "table_5": Figure(table_5, ("table_5",)),
     "figure_14": Figure(figure_14, ("figure_14",)),
     "repeated": Figure(repeated, ("repeated",)),

@@ -52,16 +52,9 @@ def learn(pairs: Sequence[Pair], *, atoms: int, samples: int, seed: int) -> Dict
       ValueError: there are fewer patches than atoms.
     """
     rng = np.random.default_rng(seed)
-    chex.assert_shape([p.bicubic for p in pairs], (None, None, 1))
-    drawn = [(p, at) for p, at in zip(pairs, _draw(pairs, samples, rng), strict=True) if len(at)]
-    found = sum(len(at) for _, at in drawn)
-    if found < atoms:
-        raise ValueError(f"{found} patches are too few for {atoms} atoms")
-    scale = pairs[0].scale
-    size = PATCH * scale
-    features = [_cut(gradients(p.bicubic[:, :, 0], scale), at, size) for p, at in drawn]
-    lacking = [_cut(p.truth / np.float32(255) - p.bicubic, at, size) for p, at in drawn]
-    features, lacking = np.concatenate(features), np.concatenate(lacking)
+    features, lacking = samples_of(pairs, samples, rng)
+    if len(features) < atoms:
+        raise ValueError(f"{len(features)} patches are too few for {atoms} atoms")
     energy, axes = np.linalg.eigh(features.T @ features)
     axes = axes[:, np.cumsum(energy) > (1 - ENERGY) * energy.sum()]
     features = features @ axes
@@ -82,14 +75,45 @@ def upscale(dictionaries: Dictionaries, bicubic: np.ndarray, scale: int) -> np.n
     Raises:
       ValueError: the image is smaller than a patch.
     """
-    size = PATCH * scale
     axes, low, high = dictionaries
-    chex.assert_rank(bicubic, 2)
-    chex.assert_shape(high, (size**2, low.shape[1]))
-    corners = grid_corners(bicubic.shape, size, scale)
-    chosen, codes = encode(low, _cut(gradients(bicubic, scale), corners, size) @ axes)
-    rows, columns = ((side - size) // scale + 1 for side in bicubic.shape)
+    chex.assert_shape(high, ((PATCH * scale) ** 2, low.shape[1]))
+    chosen, codes = encode(low, features_of(bicubic, scale) @ axes)
     lacking = sum(codes[:, [k]] * high.T[chosen[:, k]] for k in range(NONZEROS))
+    return overlaid(bicubic, lacking, scale)
+
+
+def samples_of(
+    pairs: Sequence[Pair], samples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[n, 4 p^2]`, and what is lacking `[n, p^2]`, of at most `samples` patches of `pairs`."""
+    chex.assert_shape([p.bicubic for p in pairs], (None, None, 1))
+    drawn = [(p, at) for p, at in zip(pairs, _draw(pairs, samples, rng), strict=True) if len(at)]
+    scale = pairs[0].scale
+    size = PATCH * scale
+    features, lacking = np.zeros((0, 4 * size**2), np.float32), np.zeros((0, size**2), np.float32)
+    if drawn:
+        cut = [_cut(gradients(p.bicubic[:, :, 0], scale), at, size) for p, at in drawn]
+        features = np.concatenate(cut)
+        cut = [_cut(p.truth / np.float32(255) - p.bicubic, at, size) for p, at in drawn]
+        lacking = np.concatenate(cut)
+    return features, lacking
+
+
+def features_of(bicubic: np.ndarray, scale: int) -> np.ndarray:
+    """Features `[n, 4 p^2]` of all patches of an image `[H, W]`, row by row.
+
+    Raises:
+      ValueError: the image is smaller than a patch.
+    """
+    chex.assert_rank(bicubic, 2)
+    size = PATCH * scale
+    return _cut(gradients(bicubic, scale), grid_corners(bicubic.shape, size, scale), size)
+
+
+def overlaid(bicubic: np.ndarray, lacking: np.ndarray, scale: int) -> np.ndarray:
+    """`bicubic` `[H, W]` and what its patches lack `[n, p^2]`, averaged where they overlap."""
+    size = PATCH * scale
+    rows, columns = ((side - size) // scale + 1 for side in bicubic.shape)
     lacking = lacking.reshape(rows, columns, size, size)
     total, count = np.zeros((2, *bicubic.shape), np.float32)
     for y, x in np.ndindex(size, size):

@@ -79,17 +79,19 @@ def make_init(initialiser: str, sizes: str, widths: tuple[int, ...], channels: i
 
 
 @functools.lru_cache
-def make_learner(config: Config, sizes: str, channels: int, steps: int) -> Learner:
+def make_learner(
+    config: Config, sizes: str, channels: int, steps: int, widths: tuple[int, ...] = ()
+) -> Learner:
     """One SRCNN, without padding, against the centre of each patch; made, and compiled, once.
 
     The loss is the paper's: squared differences summed over a patch, their mean over patches. The
     step's data are the patches and how much each channel's error counts, float32 `[channels]`.
     """
-    dtype = dtype_of(config.precision)
-    net = SRCNN(sizes_of(sizes), config.widths, channels, dtype=dtype)
+    dtype, widths = dtype_of(config.precision), widths or config.widths
+    net = SRCNN(sizes_of(sizes), widths, channels, dtype=dtype)
     tx = make_optimiser(config, len(sizes_of(sizes)), steps)
 
-    init = make_init(config.initialiser, sizes, config.widths, channels)
+    init = make_init(config.initialiser, sizes, widths, channels)
 
     def loss(params, batch, key):
         del key
@@ -125,6 +127,7 @@ def train_network(
     *,
     sizes: str,
     steps: int,
+    widths: tuple[int, ...] = (),
     channels: Sequence[float] = (1.0,),
     start: Params | None = None,
     score: Callable[[Params], dict[str, float]] | None = None,
@@ -133,11 +136,12 @@ def train_network(
 
     Args:
       sizes: filter sizes, "9-5-5".
+      widths: filters of all layers but the last; the config's if there are none.
       channels: how much each channel's error counts in the loss.
       start: parameters to continue from, stacked over seeds; fresh ones if None.
       score: of the parameters, at every point of the learning curve.
     """
-    learner = make_learner(config, sizes, len(channels), steps)
+    learner = make_learner(config, sizes, len(channels), steps, widths)
     params = initialise(learner.init, keys, conv=True) if start is None else start
     margin = sum(size - 1 for size in sizes_of(sizes))
     data = hardest(data, config.hardest, config.patch, margin)

@@ -16,7 +16,7 @@ import skimage.color
 
 from experiments.srcnn import ablations, beyond, claims, experiment, figures, training
 from experiments.srcnn import sparse_coding as classical
-from experiments.srcnn.config import PARTS, PRESETS, Colors, Config, SparseCoding, sizes_of
+from experiments.srcnn.config import PARTS, PRESETS, Colors, Config, SparseCoding, Studies, sizes_of
 from experiments.srcnn.data import Data, in_color
 from lib.base.errors import UserError
 from lib.batches.super_resolution import Patches, pair, patches, planes, take
@@ -83,6 +83,7 @@ def fresh(config, sizes="5-3-3", channels=1, seed=0):
         ({"patch": 16}, "--patch 16 is too small for 9-5-5 without padding"),
         ({"colors": Colors(sizes="15-15-15")}, "--patch 33 is too small for 15-15-15"),
         ({"compared": ("9-5-5",)}, "--sizes and --compared must name different networks"),
+        ({"studies": Studies(deeper=("9-15-9-5",))}, "--patch 33 is too small for 9-15-9-5"),
         ({"compared": ("9-1-5", "9-1-5")}, "--sizes and --compared must name different"),
         ({"widths": (64, 0)}, "--widths must be sizes above 0"),
         ({"widths": ()}, "--widths says 1"),
@@ -101,6 +102,15 @@ def test_an_impossible_value_is_one_line(changed, said):
         (Colors, {"sizes": "1-2-3"}, "filter sizes are odd numbers"),
         (SparseCoding, {"atoms": 3}, "--atoms must be at least 4, not 3"),
         (SparseCoding, {"samples": 15}, "--samples must be at least 16, not 15"),
+        (SparseCoding, {"pool": 0}, "--pool must be at least 1, not 0"),
+        (Studies, {"sizes": "9-5"}, "--studies.sizes has three layers, not 9-5"),
+        (
+            Studies,
+            {"filters": (32, 64)},
+            "--studies.filters must be two or more numbers, descending",
+        ),
+        (Studies, {"filters": (3, 1)}, "--studies.filters must be at least 2"),
+        (Studies, {"deeper": ("9-1-5",)}, "--studies.deeper must have four layers each, not 9-1-5"),
     ],
 )
 def test_an_impossible_nested_value_too(kind, changed, said):
@@ -746,7 +756,10 @@ def test_every_claim_has_its_metric(srcnn_smoke):
         "set5": "photographs",
         "x4": "x3",
     }
+    default = [name for name, part in PARTS.items() if part.default(srcnn_smoke[0])]
     for claim in claims.CLAIMS:
+        if claim.part not in {*default, "authors"}:  # see test_srcnn_studies
+            continue
         for name in (claim.metric, *([claim.baseline.metric] if claim.baseline else [])):
             if not name.startswith("authors "):
                 for theirs, here in smoke.items():
@@ -759,6 +772,10 @@ def test_no_result_holds_for_arms_that_are_equal_or_a_curve_that_never_crosses()
     assert not results.pop("crosses-bicubic").met_by(1.0)
     fades = results.pop("repeated-fades")  # of no gain nothing is left: the baseline decides
     assert fades.baseline.metric == "repeated_gain_x2" and fades.baseline.target > 0
+    for claim in [c for name, c in results.items() if name.startswith("deeper-")]:
+        # No gain is what they claim: of a network that has learned, by more than no other makes.
+        assert claim.holds_if == "at most" and not claim.met_by(0.02) and claim.baseline.target > 0
+        del results[claim.id]
     assert len(results) > 10
     for claim in results.values():
         assert claim.holds_if == "at least" and not claim.met_by(0.02), claim.id

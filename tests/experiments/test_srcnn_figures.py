@@ -1,5 +1,7 @@
 """The SRCNN paper's figures and what they show, on one smoke run as it is read back from disk."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -29,11 +31,15 @@ def result(srcnn_smoke, tmp_path_factory):
     """What the run's folder has of it."""
     folder = tmp_path_factory.mktemp("run") / "all"
     save_part(folder, srcnn_smoke[2], {})
-    return load_part(folder)[0]
+    whole = load_part(folder)[0]
+    rows = whole.history["5-1-3-x3"]  # a smoke run has no studies
+    return dataclasses.replace(whole, history=whole.history | dict.fromkeys(STUDIED, rows))
 
 
 ARRAYS = {"sparse_coding": "sparse_", "repeated": "repeated_", "ill_posed": "twin_"}
+STUDIED = ("data-small", "data-large", "layers-5-1-3", "layers-5-1-1-3")
 HISTORY = {"section_4_3_2": ("5-1-3-x3",), "table_2": ("5-3-3-x2", "5-3-3-x3")}
+HISTORY |= {"section_4_1": STUDIED[:2], "section_4_3_3": STUDIED[2:]}
 
 
 def of_parts(result, parts):
@@ -64,6 +70,16 @@ def test_every_figure_is_drawn_from_the_results_of_its_parts(name, result):
     drawn = [axis for axis in figure.axes if axis.axison or axis.images]
     assert drawn and all(axis.has_data() for axis in drawn)
     figure.canvas.draw()
+
+
+def test_studies_have_an_axis_each_and_networks_a_curve_each(result):
+    figure = FIGURES["section_4"].draw(of_parts(result, ("section_4_1", "section_4_3_3")))
+    assert [axis.get_title() for axis in figure.axes] == ["training images", "layers"]
+    assert [curves(axis).keys() for axis in figure.axes] == [
+        {"small", "large"},
+        {"5-1-3", "5-1-1-3"},
+    ]
+    assert FIGURES["section_4"].draw(of_parts(result, ("bicubic",))) is None
 
 
 def test_figure_1_draws_the_learning_curve_and_the_levels_that_it_is_to_cross(result):
