@@ -28,7 +28,7 @@ COMMANDS = {
 }
 
 ARMS = (
-    *("plain", "atrous_2", "atrous_4", "atrous_6", "transformer", "filter"),
+    *("plain", "atrous_2", "atrous_4", "atrous_6", "transformer", "filter", "active"),
     *("deformable_1", "deformable_2", "deformable_3"),
 )
 """Networks that scaled digits compare."""

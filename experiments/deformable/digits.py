@@ -36,6 +36,7 @@ def make_nets(widths: tuple[int, ...]) -> dict[str, DigitClassifier]:
         "atrous_6": plain.clone(dilation=6),
         "transformer": plain.clone(transformed=True),
         "filter": plain.clone(filtered=True),
+        "active": deform(plain, 3).clone(everywhere=True),
         **{f"deformable_{last}": deform(plain, last) for last in (1, 2, 3)},
     }
 

@@ -15,6 +15,7 @@ NAMES = {
     "plain": "plain",
     "transformer": "spatial transformer",
     "filter": "dynamic filter",
+    "active": "active, last 3",
     **{f"atrous_{d}": f"dilation {d}" for d in (2, 4, 6)},
     **{f"deformable_{k}": f"deformable, last {k}" for k in (1, 2, 3)},
 }

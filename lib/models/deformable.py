@@ -1,5 +1,6 @@
 """Small networks whose last convolutions can be deformed (Dai et al. 2017), and their neighbours."""
 
+import functools
 from typing import TypeVar
 
 import chex
@@ -30,7 +31,10 @@ def deform(net: Net, last: int) -> Net:
 
 def _conv(net: Net, i: int, dilation: int, stride: int = 1):
     """The i-th convolution, `conv1` being the first."""
-    layer = DeformableConv if i >= len(net.widths) - net.deformed else Conv
+    layer = Conv
+    if i >= len(net.widths) - net.deformed:
+        everywhere = isinstance(net, DigitClassifier) and net.everywhere
+        layer = functools.partial(DeformableConv, everywhere=everywhere)
     return layer(
         net.widths[i],
         (3, 3),
@@ -50,6 +54,7 @@ class DigitClassifier(nn.Module):
     Attributes:
       widths: filters of the convolutions; the second and the fourth have a stride of 2.
       deformed: how many of the last convolutions are deformable.
+      everywhere: by the same offsets at every place (active convolution).
       dilation: of the last three, whose strides are then taken by leaving out pixels of their results.
       transformed: a spatial transformer before the first.
       filtered: a dynamic local filter before each of the last three.
@@ -57,6 +62,7 @@ class DigitClassifier(nn.Module):
 
     widths: tuple[int, ...] = (32, 64, 128, 128)
     deformed: int = 0
+    everywhere: bool = False
     dilation: int = 1
     transformed: bool = False
     filtered: bool = False

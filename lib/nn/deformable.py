@@ -6,6 +6,7 @@ from typing import Any
 import chex
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from lib.nn.conv import Conv
@@ -22,6 +23,8 @@ class DeformableConv(nn.Module):
 
     Attributes:
       groups: parts of the channels with offsets of their own.
+      everywhere: offsets are parameters, the same at every place of every input, and found by training alone:
+        active convolution (Jeon and Kim 2017, arXiv:1703.09076).
       modulated: each tap also gets a factor from the input (Zhu et al. 2019), here twice the sigmoid of
         what `modulation` says, which is one at the start (there: the sigmoid, one half).
 
@@ -34,6 +37,7 @@ class DeformableConv(nn.Module):
     stride: int = 1
     dilation: int = 1
     groups: int = 1
+    everywhere: bool = False
     modulated: bool = False
     use_bias: bool = True
     kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
@@ -52,6 +56,11 @@ class DeformableConv(nn.Module):
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
 
         def branch(name, values):
+            if self.everywhere:
+                size = self.groups * kh * kw * values
+                shape = (len(x), *(-(-side // self.stride) for side in x.shape[1:3]), size)
+                own = self.param(name, nn.initializers.zeros_init(), (size,))
+                return jnp.broadcast_to(own.reshape(1, 1, 1, -1), shape)
             return Conv(
                 self.groups * kh * kw * values,
                 self.kernel_size,
