@@ -1,7 +1,7 @@
 """python -m tests.benchmarks.scaling_deformable: how a deformable convolution's cost grows.
 
-Forward and backward of one layer, against the positions, the taps and the channels; the slope of the logarithm
-of time against that of size is 1 where time grows in proportion. Keeps the numbers and their figure.
+Forward and backward of one layer, against the positions, the taps and the channels; the slope of the
+logarithm of time against that of size is 1 where it grows in proportion. Keeps the numbers and their figure.
 """
 
 import platform

@@ -85,6 +85,23 @@ def test_whole_numbers_are_images_too_and_points_in_them_have_gradients():
     np.testing.assert_allclose(slope[0, 0], by_hand, rtol=1e-5)
 
 
+def test_image_after_image_is_all_at_once(monkeypatch):
+    """One CPU, and several devices: values and gradients."""
+    x, points, g = normal(3, 4, 5, 2), 4 * normal(3, 2, 6, 2), normal(3, 2, 6, 2)
+    found = []
+    for devices in (1, 2):
+        monkeypatch.setattr(jax, "device_count", lambda devices=devices: devices)
+
+        @jax.jit
+        def values_and_slopes(x, points, g):
+            values, pull = jax.vjp(sampling.bilinear, x, points)
+            return values, pull(g)
+
+        assert ("while" in values_and_slopes.lower(x, points, g).as_text()) == (devices == 1)
+        found.append(values_and_slopes(x, points, g))
+    jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-6), *found)
+
+
 # --- Deformable convolution -------------------------------------------------------------------
 
 
