@@ -1,5 +1,7 @@
 """A deformable layer of 3 x 3, forward and backward: ours, PyTorch's own parts, torchvision's kernel.
 
+And the plain layer, which costs what there is to pay without offsets.
+
 `make bench PAPER=deformable` runs this, on the same cores in one go, and keeps the medians.
 """
 
@@ -8,27 +10,35 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lib.nn.conv import conv
 from lib.ops.sampling import deformable_conv
 
-SHAPES = {"(32, 32, 28, 28)": (32, 32, 28, 28), "(16, 64, 32, 32)": (16, 64, 32, 32)}
+SHAPES = [(32, 32, 28, 28), (16, 64, 32, 32), (8, 128, 64, 64)]
 """Of the input, as PyTorch orders it; as many filters as channels."""
-PEERS = ("grid_sample", "deform_conv2d")
-EACH = pytest.mark.parametrize("name", SHAPES)
+PEERS = ("grid_sample", "deform_conv2d", "conv2d")
+EACH = pytest.mark.parametrize("shape", SHAPES, ids=str)
 BESIDE = pytest.mark.parametrize("peer", PEERS)
 ROUNDS = {"rounds": 12, "warmup_rounds": 2}
 
 
-def work(name, peer):
-    return f"deformable 3x3 on {name}, forward and backward, beside {peer}"
+def work(shape, peer):
+    layer = "plain" if peer == "conv2d" else "deformable"
+    return f"{layer} 3x3 on {shape}, forward and backward, beside {peer}"
 
 
-def arrays(name):
-    """Input `[n, h, w, c]`, offsets two pixels wide, kernel."""
-    n, c, h, w = SHAPES[name]
+def arrays(shape, peer):
+    """Input `[n, h, w, c]`, kernel, and for a deformable layer offsets, two pixels wide."""
+    n, c, h, w = shape
     rng = np.random.default_rng(0)
     shapes = (n, h, w, c), (n, h, w, 18), (3, 3, c, c)
     x, offsets, kernel = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
-    return x, 2 * offsets, kernel
+    return (x, kernel) if peer == "conv2d" else (x, kernel, 2 * offsets)
+
+
+def our_layer(x, kernel, *offsets):
+    if offsets:
+        return deformable_conv(x, *offsets, kernel, padding=(1, 1))
+    return conv(x, kernel, ((1, 1), (1, 1)))
 
 
 def timed(benchmark, call):
@@ -39,34 +49,46 @@ def timed(benchmark, call):
 @BESIDE
 @EACH
 @pytest.mark.benchmark
-def test_ours(benchmark, name, peer):
-    benchmark.group = work(name, peer)
+def test_ours(benchmark, shape, peer):
+    benchmark.group = work(shape, peer)
+    inputs = jax.device_put(arrays(shape, peer))
 
-    def loss(x, offsets, kernel):
-        return jnp.square(deformable_conv(x, offsets, kernel, padding=(1, 1))).sum()
+    @jax.jit
+    def slopes(*inputs):
+        def loss(*inputs):
+            return jnp.square(our_layer(*inputs)).sum()
 
-    slopes, inputs = jax.jit(jax.grad(loss, (0, 1, 2))), jax.device_put(arrays(name))
+        return jax.grad(loss, range(len(inputs)))(*inputs)
+
     timed(benchmark, lambda: jax.block_until_ready(slopes(*inputs)))
 
 
 @BESIDE
 @EACH
 @pytest.mark.benchmark
-def test_pytorch(benchmark, name, peer):
+def test_pytorch(benchmark, shape, peer):
     """`grid_sample` of all taps, then a product, as one writes it; or torchvision's kernel."""
     torch = pytest.importorskip("torch")
     if peer == "deform_conv2d":
         torchvision = pytest.importorskip("torchvision")
 
-        def forward(x, offsets, kernel):
+        def forward(x, kernel, offsets):
             return torchvision.ops.deform_conv2d(x, offsets, kernel, padding=1)
+
+    elif peer == "conv2d":
+
+        def forward(x, kernel):
+            return torch.nn.functional.conv2d(x, kernel, padding=1)
 
     else:
         forward = by_grid_sample(torch)
-    benchmark.group = work(name, peer)
-    x, offsets, kernel = (torch.from_numpy(array) for array in arrays(name))
-    inputs = x.permute(0, 3, 1, 2), offsets.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
-    inputs = [array.contiguous().requires_grad_() for array in inputs]
+    benchmark.group = work(shape, peer)
+    inputs = [torch.from_numpy(array) for array in arrays(shape, peer)]
+    orders = ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+    inputs = [
+        array.permute(order).contiguous().requires_grad_()
+        for array, order in zip(inputs, orders, strict=False)
+    ]
 
     def slopes():
         for array in inputs:
@@ -74,13 +96,13 @@ def test_pytorch(benchmark, name, peer):
         forward(*inputs).square().sum().backward()
 
     timed(benchmark, slopes)
-    ours = deformable_conv(*map(jnp.asarray, arrays(name)), padding=(1, 1))
+    ours = our_layer(*map(jnp.asarray, arrays(shape, peer)))
     theirs = forward(*inputs).detach().permute(0, 2, 3, 1)
     np.testing.assert_allclose(theirs, ours, atol=2e-3)
 
 
 def by_grid_sample(torch):
-    def forward(x, offsets, kernel):
+    def forward(x, kernel, offsets):
         n, c, h, w = x.shape
         places = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
         taps = torch.meshgrid(torch.arange(-1, 2), torch.arange(-1, 2), indexing="ij")
