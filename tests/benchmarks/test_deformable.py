@@ -18,7 +18,7 @@ SHAPES = [(32, 32, 28, 28), (16, 64, 32, 32), (8, 128, 64, 64)]
 PEERS = ("grid_sample", "deform_conv2d", "conv2d")
 EACH = pytest.mark.parametrize("shape", SHAPES, ids=str)
 BESIDE = pytest.mark.parametrize("peer", PEERS)
-ROUNDS = {"rounds": 12, "warmup_rounds": 2}
+ROUNDS = {"rounds": 8, "warmup_rounds": 1}
 
 
 def work(shape, peer):
