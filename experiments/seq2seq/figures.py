@@ -23,17 +23,19 @@ LETTERS = 108
 
 def _by_length(axis, result: Result, names: tuple[str, ...]) -> None:
     """BLEU of each fifth of the test sentences against their length: the mean and each seed."""
+    highest = 0.0
     for name in names:
         label, color = NAMES[name]
         lengths = result.arrays[f"{name}_lengths"]
         bleu = np.array([result.metrics[f"{name}_bleu_{i}"] for i in range(LENGTHS)])
+        highest = max(highest, bleu.max())
         axis.plot(lengths, bleu.mean(axis=1), "o-", color=color, label=label, ms=4)
         if bleu.shape[1] > 1:
             axis.plot(lengths, bleu, color=color, lw=0.6, alpha=0.5)
     looked_up = [result.metrics[f"memory_bleu_{i}"] for i in range(LENGTHS)]
     axis.plot(lengths, looked_up, color=GUIDE, ls=":", label="translation memory")
-    axis.set(xlabel="words and marks of the source", ylim=(0, 102))
-    axis.legend(fontsize=8, loc="lower left", frameon=False)
+    axis.set(xlabel="words and marks of the source", ylim=(0, min(102, 1.4 * highest + 1)))
+    axis.legend(fontsize=8, loc="best", frameon=False)
 
 
 def bahdanau_figure_2(result: Result) -> Drawing:
