@@ -260,6 +260,18 @@ def test_each_seed_goes_on_from_the_better_rate(learned):
     assert all(np.diff([row["loss"][i] for row in learned.history[:3]]).max() < 0 for i in (0, 1))
 
 
+def test_without_decay_a_seed_has_its_best_parameters(tiny):
+    config, data = tiny
+    config = replace(config, decay=False, rates=(0.3,), tuning=0, steps=6, every=2, score_every=2)
+    found = train_network(config, "encdec", root_keys((0,)), data, Watch())
+    model = make_model(config, "encdec", tuple(map(len, data.vocabularies)))
+    params = jax.tree.map(lambda x: x[0], found.params)
+    on_the_way = [row["validation"][0] for row in found.history]
+    assert len(on_the_way) == 3 and on_the_way[-1] > min(on_the_way)  # or the last would do as well
+    kept = perplexity(model, params, data.validation.buckets)
+    assert kept == pytest.approx(min(on_the_way), rel=1e-4)
+
+
 def test_a_seed_alone_is_the_seed_beside_others(tiny, learned):
     config, data = tiny
     alone = train_network(config, "search", root_keys((1,)), data, Watch())
