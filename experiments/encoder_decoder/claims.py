@@ -22,6 +22,10 @@ def _reference(metric: str, part: str, where: str, statement: str, paper: str = 
     )
 
 
+_RESETS = {
+    "after": "reset after the product (cuDNN, PyTorch)",
+    "after_with_context": "reset after it and after c's (the paper's appendix, decoder)",
+}
 _NAMES = {
     "gru": "the paper's network",
     "tanh": "with tanh units",
@@ -198,5 +202,9 @@ CLAIMS = (
         )
         for arm, name in _NAMES.items()
         if (arm, what) != ("gru", "ranking")
+    ),
+    *(
+        _reference(f"{arm}_nats", "resets", "appendix A.1", f"Nats of an unseen phrase: {name}")
+        for arm, name in _RESETS.items()
     ),
 )

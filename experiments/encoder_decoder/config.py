@@ -7,11 +7,13 @@ from experiments.encoder_decoder.claims import CLAIMS
 from lib.run.config import at_least
 from lib.run.paper import Part
 
-__all__ = ["ARMS", "CLAIMS", "PARTS", "PRESETS", "TITLE", "Config"]
+__all__ = ["ARMS", "CLAIMS", "PARTS", "PRESETS", "RESETS", "TITLE", "Config"]
 
 TITLE = "Learning Phrase Representations using RNN Encoder-Decoder (Cho et al., 2014)"
 ARMS = ("gru", "tanh", "lstm", "start")
 """The paper's network; with tanh units, with LSTM; and one whose decoder sees c at its start only."""
+RESETS = ("after", "after_with_context")
+"""The paper's network with the reset gate in the other places that are in print (see `lib.nn.recurrent`)."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,12 @@ PARTS = {
         "Section 2: the network with gates, with tanh units, with c at its start only",
         tuple(f"{arm}_*" for arm in ARMS) + ("gates_*", "context_*"),
         data=("phrases",),
+    ),
+    "resets": Part(
+        "Section 2.3 and appendix A.1: the reset gate in the other places that are in print",
+        tuple(f"{arm}_*" for arm in RESETS),
+        data=("phrases",),
+        default=lambda config: False,  # beside the paper: for --only
     ),
     "figure_3": Part(
         "Figure 3: the network's score of a pair against the table's",

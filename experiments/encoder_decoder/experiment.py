@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from experiments.encoder_decoder import measures, rescoring
-from experiments.encoder_decoder.config import ARMS, Config
+from experiments.encoder_decoder.config import ARMS, RESETS, Config
 from experiments.encoder_decoder.phrases import (
     CLASS,
     Data,
@@ -54,8 +54,22 @@ def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, 
 def networks(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Needs) -> Result:
     """All networks, and what each makes of phrases that none was trained on."""
     del needs
-    learned = train_networks(config, keys, data, watch)
-    models = make_models(config, tuple(map(len, data.vocabularies)))
+    found = compared(config, keys, data, watch, ARMS)
+    return found | Result(shares(found.metrics))
+
+
+def resets(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Needs) -> Result:
+    """The same of the paper's network with its reset gate in other places."""
+    del needs
+    return compared(config, keys, data, watch, RESETS)
+
+
+def compared(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, arms: tuple[str, ...]
+) -> Result:
+    """What each of these networks makes of phrases that none was trained on."""
+    learned = train_networks(config, keys, data, watch, arms)
+    models = make_models(config, tuple(map(len, data.vocabularies)), arms)
     source, target = data.rows(data.test.pairs)
     asked, choices = contests(config, data)
     flat = [np.repeat(asked, config.choices, axis=0), choices.reshape(-1, data.length)]
@@ -72,9 +86,10 @@ def networks(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: N
             chosen = scores(model, params, *flat).reshape(-1, config.choices)
             metrics[f"{arm}_ranking"].append(measures.first_of(chosen))
     weights = {
-        arm: (learned.params[arm], {"paper": "encoder_decoder", "network": arm}) for arm in ARMS
+        arm: (learned.params[arm], {"paper": "encoder_decoder", "network": arm}) for arm in arms
     }
-    return Result(dict(metrics) | shares(metrics), {"networks": learned.history}, weights=weights)
+    name = "networks" if arms == ARMS else "resets"
+    return Result(dict(metrics), {name: learned.history}, weights=weights)
 
 
 def shares(metrics: Mapping[str, list[float]]) -> dict[str, list[float]]:
@@ -233,6 +248,7 @@ def maps(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Needs
 
 PARTS = {
     "networks": networks,
+    "resets": resets,
     "figure_3": figure_3,
     "table_2": table_2,
     "table_1": table_1,

@@ -1,7 +1,7 @@
 """The networks, how they learn from the same batches, and what is asked of them when they are trained."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.encoder_decoder.config import ARMS, Config
+from experiments.encoder_decoder.config import ARMS, RESETS, Config
 from experiments.encoder_decoder.phrases import Data
 from lib.batches.indices import shuffled_indices
 from lib.models.encoder_decoder import EncoderDecoder
@@ -42,8 +42,8 @@ class Learner(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
-def make_models(config: Config, words: tuple[int, int]) -> Models:
-    """The networks of `ARMS` for vocabularies of so many words, with as many units each as fit."""
+def make_models(config: Config, words: tuple[int, int], arms: tuple[str, ...] = ARMS) -> Models:
+    """The networks `arms` for vocabularies of so many words, with as many units each as fit."""
     common = {"embedding": config.embedding, "maxout": config.maxout, "rank": config.rank}
     kinds = {
         "gru": {"kind": "gru", "reset": config.reset, "context": "summary"},
@@ -51,9 +51,10 @@ def make_models(config: Config, words: tuple[int, int]) -> Models:
         "lstm": {"kind": "lstm", "context": "summary"},
         "start": {"kind": "gru", "reset": config.reset, "context": "start"},
     }
+    kinds |= {reset: {"kind": "gru", "reset": reset, "context": "summary"} for reset in RESETS}
     return tuple(
         (arm, widest(EncoderDecoder(*words, units=1, **common, **kinds[arm]), config.parameters))
-        for arm in ARMS
+        for arm in arms
     )
 
 
@@ -121,7 +122,7 @@ def make_learner(model: EncoderDecoder, config: Config, pairs: int) -> Learner:
 
 
 def train_networks(
-    config: Config, keys: jax.Array, data: Data, watch: Watch, arms: Sequence[str] = ARMS
+    config: Config, keys: jax.Array, data: Data, watch: Watch, arms: tuple[str, ...] = ARMS
 ) -> Learned:
     """Trains every network at every rate to the end; seed by seed each keeps the one that gives the phrases
     of validation the highest probability."""
@@ -129,8 +130,7 @@ def train_networks(
     checked = data.rows(data.validation.pairs)
     own = jax.vmap(purpose, (0, None))
     params, rates, history = {}, {}, []
-    models = dict(make_models(config, tuple(map(len, data.vocabularies))))
-    for arm, model in ((arm, models[arm]) for arm in arms):
+    for arm, model in make_models(config, tuple(map(len, data.vocabularies)), arms):
         learner = make_learner(model, config, len(data.train.pairs))
         begun = {"own": own(keys, arm), "batches": own(keys, "batches")}
         trained = train(
@@ -150,9 +150,7 @@ def train_networks(
             chosen.append(jax.device_get(tried[best[-1]]))
         params[arm] = jax.tree.map(lambda *xs: np.stack(xs), *chosen)
         rates[arm] = [config.rates[b] for b in best]
-        history = history or [
-            {"training": "networks", "step": row["step"]} for row in trained.history
-        ]
+        history = history or [{"step": row["step"]} for row in trained.history]
         for row, losses in zip(history, losses_at(trained.history, best), strict=True):
             row[arm] = losses
     return Learned(params, rates, history)

@@ -41,7 +41,7 @@ def _reference(metric: str, part: str, where: str, statement: str, paper: str = 
 CLAIMS = (
     Claim(
         id="recalls",
-        where="LSTM, Table 2",
+        where="LSTM, section 5.2, task 2b",
         statement="LSTM recalls across the longest delay: share of cues",
         paper="1 (100 steps, all trials)",
         metric="recall_lstm_longest",
@@ -52,7 +52,7 @@ CLAIMS = (
     ),
     Claim(
         id="tanh-forgets",
-        where="LSTM, Table 2",
+        where="LSTM, section 5.2, task 2b",
         statement="... where a tanh network does not: cues that LSTM recalls beyond it",
         paper="0.5 (all trials against none)",
         metric="recall_lstm_gain",
@@ -78,7 +78,7 @@ CLAIMS = (
     ),
     Claim(
         id="carousel",
-        where="LSTM, Table 2",
+        where="LSTM, section 5.2, task 2b",
         statement="So does the cell of 1997, which has no forget gate: cues beyond the tanh network",
         paper="0.5 (all trials against none)",
         metric="recall_carousel_gain",
@@ -159,7 +159,7 @@ CLAIMS = (
         _reference(
             f"recall_{arm}_{which}",
             "recall",
-            "LSTM, Table 2",
+            "LSTM, section 5.2, task 2b",
             f"Share of cues: {name}, {which} delay",
         )
         for which in ("shortest", "longest")

@@ -23,21 +23,21 @@ class Config:
     """Two tasks, and how networks learn them."""
 
     delays: tuple[int, ...] = (10, 30, 100)
-    """Steps from the letter to be recalled to its recall; a training each (LSTM, Table 2: 100)."""
+    """Steps from the letter to be recalled to its recall; a training each (LSTM, task 2b: 100)."""
     letters: int = 8
-    """Which mean nothing (LSTM, Experiment 2b: as many as steps)."""
+    """Which mean nothing (LSTM, task 2b: one fewer than steps)."""
     recall_parameters: int = 5_000
-    """Each network has as many units as come to no more (LSTM, Table 2: 10 504)."""
+    """Each network has as many units as come to no more (LSTM, task 2b: 10 504)."""
     keep: float = 3.0
     """What the biases of the LSTM's forget gate and of the GRU's update gate begin with."""
     spread: float = 0.2
-    """The tanh network's matrix on its state begins in U(-spread, spread) (LSTM, Experiment 2: 0.2)."""
+    """The tanh network's matrix on its state begins in U(-spread, spread) (LSTM, section 5.2: 0.2)."""
     gain: float = 1.5
     """Times which an orthogonal matrix of tanh units is taken to show that errors explode."""
     recall_batch: int = 32
     """Sequences an update, drawn anew (LSTM: 1)."""
     recall_steps: int = 600
-    """Updates of each network (LSTM: 5 680 sequences)."""
+    """Updates of each network (LSTM, task 2b: 5 680 sequences, one an update)."""
     recall_test: int = 1_000
     """Sequences that choose the step size, and others that are tested on."""
     digits: int = 9
@@ -112,7 +112,7 @@ PRESETS = {
 
 PARTS = {
     "recall": Part(
-        "LSTM, Experiment 2b: recall after growing delays, LSTM, GRU and tanh networks",
+        "LSTM, task 2b: recall after growing delays, LSTM, GRU and tanh networks",
         ("recall_*",),
         data=("letters",),
     ),

@@ -28,7 +28,7 @@ def recall(key: jax.Array, delay: int, letters: int, count: int) -> Batch:
     """Sequences of `delay` letters: one of two cues, then what means nothing, drawn anew each time.
 
     After the last letter, `delay` steps of the network after it began with the cue, it is asked which cue
-    that was (Hochreiter & Schmidhuber, Experiment 2b: long time lags without local regularities).
+    that was (Hochreiter & Schmidhuber, task 2b: long time lags without local regularities).
     """
     of_cues, of_letters = jax.random.split(key)
     cue = jax.random.randint(of_cues, (count,), 0, CUES)

@@ -75,7 +75,8 @@ class Config:
     tuning: int = 0
     """Updates after which it is chosen; they count as training."""
     decay: bool = False
-    """The step size falls to zero along a cosine (Bahdanau: no; Sutskever halves it at the end)."""
+    """The step size falls to zero along a cosine (Sutskever halves it at the end); otherwise the parameters
+    of the lowest validation are kept, which is asked after each `score_every` updates (Bahdanau)."""
     clip: float = 1.0
     """Longest gradient (Bahdanau: 1; Sutskever: 5)."""
     batch: int = 80
@@ -108,6 +109,10 @@ class Config:
         if len(self.rates) > 1 and not 0 < self.tuning < self.steps:
             raise ValueError(
                 f"--tuning must be from 1 to {self.steps - 1} updates where there are several --rates"
+            )
+        if not self.decay and self.score_every > self.steps - self.tuning:
+            raise ValueError(
+                f"--score-every must be at most {self.steps - self.tuning} where the step size does not fall"
             )
         if min(self.beams, default=1) < 1 or self.beam in self.beams:
             raise ValueError("--beams must be widths from 1 on, --beam not among them")

@@ -10,9 +10,10 @@ import numpy as np
 
 from experiments.seq2seq import measures
 from experiments.seq2seq.config import LENGTHS, NETWORKS, Config
+from experiments.seq2seq.networks import make_model, perplexity, translations
 from experiments.seq2seq.sentences import Data, load_data, most_similar
-from experiments.seq2seq.training import make_model, perplexity, train_network, translations
-from lib.batches.text import Words, bucketed
+from experiments.seq2seq.training import train_network
+from lib.batches.text import Words, bucketed, detokenise
 from lib.metrics.bleu import bleu
 from lib.run.loop import member
 from lib.run.paper import load_paper
@@ -23,6 +24,8 @@ from lib.run.watch import Watch
 __all__ = ["PARTS", "load_data", "run"]
 
 Needs = Mapping[str, Result]
+SHOWN = 5
+"""Sentences of the test, its first, whose translations are kept to be read."""
 
 
 def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, only=()) -> Result:
@@ -66,6 +69,8 @@ def train_and_test(
     for i in range(len(keys)):
         params = member(trained.params, i)
         found = translations(config, model, params, data.vocabularies, sources, config.beam)
+        if i == 0:
+            shown = [*zip(data.test, found.words, strict=True)][:SHOWN]
         rows.append(
             scored(data, found.words)
             | {"perplexity": perplexity(model, params, test), "ended": float(found.ended.mean())}
@@ -79,7 +84,10 @@ def train_and_test(
     return Result(
         metrics,
         {name: trained.history},
-        {f"{name}_lengths": np.array(lengths)},
+        {
+            f"{name}_lengths": np.array(lengths),
+            f"{name}_shown": np.array([[*map(detokenise, (*pair, ours))] for pair, ours in shown]),
+        },
         weights={name: (jax.device_get(trained.params), words_about(config, name, data))},
     )
 

@@ -1,10 +1,12 @@
 """The papers' figures."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from experiments.seq2seq.config import LENGTHS
-from lib.plots.style import DISCRIMINATOR, GUIDE, MODEL, subplots
+from lib.plots.style import DATA, DISCRIMINATOR, GUIDE, MODEL, subplots
 from lib.run.paper import Figure
 from lib.run.result import Result
 
@@ -15,21 +17,25 @@ NAMES = {
     "forward": ("LSTM, source in order", "#d1495b"),
 }
 """How each network is called, and its colour."""
+LETTERS = 108
+"""In a line of the translations."""
 
 
 def _by_length(axis, result: Result, names: tuple[str, ...]) -> None:
     """BLEU of each fifth of the test sentences against their length: the mean and each seed."""
+    highest = 0.0
     for name in names:
         label, color = NAMES[name]
         lengths = result.arrays[f"{name}_lengths"]
         bleu = np.array([result.metrics[f"{name}_bleu_{i}"] for i in range(LENGTHS)])
+        highest = max(highest, bleu.max())
         axis.plot(lengths, bleu.mean(axis=1), "o-", color=color, label=label, ms=4)
         if bleu.shape[1] > 1:
             axis.plot(lengths, bleu, color=color, lw=0.6, alpha=0.5)
     looked_up = [result.metrics[f"memory_bleu_{i}"] for i in range(LENGTHS)]
     axis.plot(lengths, looked_up, color=GUIDE, ls=":", label="translation memory")
-    axis.set(xlabel="words and marks of the source", ylim=(0, 102))
-    axis.legend(fontsize=8, loc="lower left", frameon=False)
+    axis.set(xlabel="words and marks of the source", ylim=(0, min(102, 1.4 * highest + 1)))
+    axis.legend(fontsize=8, loc="best", frameon=False)
 
 
 def bahdanau_figure_2(result: Result) -> Drawing:
@@ -84,6 +90,32 @@ def sutskever_figure_2(result: Result) -> Drawing:
     return figure
 
 
+def sutskever_table_3(result: Result) -> Drawing:
+    """Sutskever, Table 3: the first sentences of the test, their references, and the translations."""
+    names = [name for name in NAMES if f"{name}_shown" in result.arrays]
+    shown = [result.arrays[f"{name}_shown"] for name in names]
+    lines: list[tuple[str, str, str]] = []
+    for sentence in zip(*shown, strict=True):
+        source, reference = sentence[0][:2]
+        said = [("source", source, GUIDE), ("reference", reference, DATA)]
+        said += [
+            (NAMES[name][0], row[2], NAMES[name][1])
+            for name, row in zip(names, sentence, strict=True)
+        ]
+        for who, words, color in said:
+            parts = textwrap.wrap(str(words), LETTERS) or [""]
+            lines += [(who if i == 0 else "", part, color) for i, part in enumerate(parts)]
+        lines.append(("", "", DATA))
+    lines.pop()
+    figure, axis = subplots(width=9, height=0.17 * len(lines) + 0.1)
+    axis.set(xlim=(0, 1), ylim=(len(lines), 0))
+    axis.set_axis_off()
+    for place, (who, words, color) in enumerate(lines):
+        axis.text(0, place + 0.5, who, fontsize=7, color=color, va="center", weight="bold")
+        axis.text(0.22, place + 0.5, words, fontsize=7, color=color, va="center")
+    return figure
+
+
 def learning(result: Result) -> Drawing | None:
     """Validation perplexity against updates: the mean over seeds and each seed."""
     names = [name for name in NAMES if name in result.history]
@@ -110,5 +142,8 @@ FIGURES = {
     "sutskever_figure_3": Figure(sutskever_figure_3, ("memory", "reversed", "forward")),
     "bahdanau_figure_3": Figure(bahdanau_figure_3, ("alignment",)),
     "sutskever_figure_2": Figure(sutskever_figure_2, ("phrase_map",)),
+    "sutskever_table_3": Figure(
+        sutskever_table_3, ("search", "encdec", "forward", "reversed"), any_of=True
+    ),
     "learning": Figure(learning, ("search", "encdec", "forward", "reversed"), any_of=True),
 }

@@ -6,9 +6,10 @@ import jax
 import numpy as np
 
 from experiments.seq2seq.config import Config
+from experiments.seq2seq.networks import attention as attended
+from experiments.seq2seq.networks import in_parts, make_model, summaries
 from experiments.seq2seq.sentences import Data
-from experiments.seq2seq.training import attention as attended
-from experiments.seq2seq.training import in_parts, initial, make_model, summaries
+from experiments.seq2seq.training import initial
 from lib.batches.text import END, SPECIAL, Pair, Vocabulary, padded, tokenise
 from lib.run.loop import member
 from lib.run.result import Result

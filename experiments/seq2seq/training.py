@@ -1,7 +1,7 @@
-"""How every network is made, learns, and is asked for translations."""
+"""How every network learns."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,11 +10,12 @@ import numpy as np
 import optax
 
 from experiments.seq2seq.config import Config
+from experiments.seq2seq.networks import in_parts, make_model, nats_a_word, perplexity
 from experiments.seq2seq.sentences import Data
 from lib.batches.indices import bucket_at, shuffled_indices
-from lib.batches.text import Bucket, Vocabulary, Words, padded
-from lib.models.encoder_decoder import EncoderDecoder, translate
-from lib.ops.sequences import END, PAD, log_probability, previous, real
+from lib.batches.text import Bucket
+from lib.models.encoder_decoder import EncoderDecoder
+from lib.ops.sequences import log_probability, real
 from lib.run.keys import purpose
 from lib.run.loop import initialise, train
 from lib.run.seeds import member, stack
@@ -22,8 +23,6 @@ from lib.run.watch import Watch
 from lib.steps.supervised import SupervisedState, init_state, supervised
 
 Params = Any
-AT_ONCE = 100
-"""Sentences that are translated, or scored, in one compiled call."""
 
 
 class Trained(NamedTuple):
@@ -41,22 +40,19 @@ class Learner(NamedTuple):
     step: Callable
 
 
-def make_model(config: Config, name: str, words: tuple[int, int]) -> EncoderDecoder:
-    """The network `name` of `config.NETWORKS`, for vocabularies of so many `words`."""
-    common = {"embedding": config.embedding, "units": config.units}
-    if name in ("search", "encdec"):
-        common |= {"maxout": config.maxout, "rank": config.rank, "reset": config.reset}
-        if name == "search":
-            return EncoderDecoder(*words, **common, context="attention", alignment=config.alignment)
-        return EncoderDecoder(*words, **common, context="summary")
-    return EncoderDecoder(
-        *words,
-        **common,
-        kind="lstm",
-        context="states",
-        layers=config.layers,
-        reverse_source=name == "reversed",
-    )
+class Kept(NamedTuple):
+    """A training as it is `now`, and of those before it the parameters of the `lowest` validation."""
+
+    now: SupervisedState
+    params: Params
+    lowest: jax.Array
+
+
+class Sentences(NamedTuple):
+    """What lies on the device: `buckets` to train on; `validation` in parts (see `nats_a_word`)."""
+
+    buckets: tuple[Bucket, ...]
+    validation: tuple[Bucket, ...] = ()
 
 
 def kept_rate(rate: jax.Array | float) -> optax.GradientTransformation:
@@ -102,7 +98,7 @@ def make_learner(model: EncoderDecoder, config: Config, sizes: tuple[int, ...]) 
         params = model.init(purpose(start["key"], "init"), rows, rows)["params"]
         return init_state(params, rule(start["rate"]))
 
-    def step(state, buckets, key, t):
+    def step(state, data: Sentences, key, t):
         chosen, number = bucket_at(t, sizes=sizes, batch=config.batch)
 
         def of(b):
@@ -110,12 +106,36 @@ def make_learner(model: EncoderDecoder, config: Config, sizes: tuple[int, ...]) 
                 batch = min(config.batch, sizes[b])
                 stream = jax.random.fold_in(key, b)
                 rows = shuffled_indices(stream, number, size=sizes[b], batch=batch)
-                return update(state, jax.tree.map(lambda x: x[rows], buckets[b]), key)
+                return update(state, jax.tree.map(lambda x: x[rows], data.buckets[b]), key)
 
             return branch
 
         # Each bucket has an update of its own: to differentiate a choice would keep what all of them need.
         return jax.lax.switch(chosen, [of(b) for b in range(len(sizes))], state)
+
+    if config.decay:
+        return Learner(init, step)
+    return keeping_the_best(Learner(init, step), model, config.score_every)
+
+
+def keeping_the_best(learner: Learner, model: EncoderDecoder, every: int) -> Learner:
+    """The same training, which validates after each `every` updates and keeps the best parameters."""
+
+    def init(start):
+        state = learner.init(start)
+        return Kept(state, state.params, jnp.float32(jnp.inf))
+
+    def step(kept, data: Sentences, key, t):
+        now, metrics = learner.step(kept.now, data, key, t)
+        before = kept.params, kept.lowest
+
+        def validated():
+            nats = nats_a_word(model, now.params, data.validation)
+            return jax.tree.map(
+                lambda new, old: jnp.where(nats < kept.lowest, new, old), (now.params, nats), before
+            )
+
+        return Kept(now, *jax.lax.cond((t + 1) % every == 0, validated, lambda: before)), metrics
 
     return Learner(init, step)
 
@@ -135,12 +155,18 @@ def initial(
 
 
 def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch: Watch) -> Trained:
-    """Trains a replica a key; each goes on from the rate of the lowest validation perplexity."""
+    """Trains a replica a key; each goes on from the rate of the lowest validation perplexity.
+
+    Where the step size does not fall, the parameters are those of the lowest perplexity on the way.
+    """
     model, learner = _learner_of(config, name, data)
-    buckets = jax.tree.map(jnp.asarray, data.trained_on.buckets)
+    validation = [] if config.decay else data.validation.buckets
+    parts = tuple(Bucket(*map(in_parts, bucket)) for bucket in validation)
+    sentences = jax.tree.map(jnp.asarray, Sentences(data.trained_on.buckets, parts))
 
     def score(state):
-        return {"validation": perplexity(model, state.params, data.validation.buckets)}
+        params = state.params if config.decay else state.now.params
+        return {"validation": perplexity(model, params, data.validation.buckets)}
 
     def go_on(training, state, steps):
         return train(
@@ -148,7 +174,7 @@ def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch:
             state,
             learner.step,
             keys,
-            buckets,
+            sentences,
             steps=steps,
             every=config.every,
             watch=watch,
@@ -178,85 +204,3 @@ def train_network(config: Config, name: str, keys: jax.Array, data: Data, watch:
         for rows in zip(*(one.history for one in tried), strict=True)
     ]
     return Trained(trained.state.params, earlier + later, [config.rates[b] for b in best])
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _scores(model: EncoderDecoder, params: Params, source: jax.Array, target: jax.Array):
-    logits = model.apply({"params": params}, never_empty(source), target)
-    return log_probability(logits, target), real(target).sum(axis=1)
-
-
-def perplexity(model: EncoderDecoder, params: Params, buckets: Sequence[Bucket]) -> float:
-    """A word, ends included: `exp(-sum log p / sum words)`."""
-    logp, words = 0.0, 0
-    for bucket in buckets:
-        for source, target in zip(*map(in_parts, bucket), strict=True):
-            each, counted = _scores(model, params, source, target)
-            logp, words = logp + float(each.sum()), words + int(counted.sum())
-    return float(np.exp(-logp / words))
-
-
-def in_parts(rows: np.ndarray) -> list[np.ndarray]:
-    """`rows` in parts of `AT_ONCE`, so that they are compiled once; the last is filled up with padding."""
-    parts = -(-len(rows) // AT_ONCE)
-    filled = np.zeros((parts * AT_ONCE, *rows.shape[1:]), rows.dtype)
-    filled[: len(rows)] = rows
-    return np.split(filled, parts) if parts else []
-
-
-def never_empty(source: jax.Array) -> jax.Array:
-    """Rows of padding alone as empty sentences: attention needs something to look at."""
-    return source.at[:, 0].set(jnp.where(source[:, 0] == PAD, END, source[:, 0]))
-
-
-class Translated(NamedTuple):
-    """`words` of each sentence, and whether each has come to an `end` by itself."""
-
-    words: list[Words]
-    ended: np.ndarray
-
-
-def translations(
-    config: Config,
-    model: EncoderDecoder,
-    params: Params,
-    vocabularies: tuple[Vocabulary, Vocabulary],
-    sentences: Sequence[Words],
-    beams: int,
-) -> Translated:
-    """By beam search, the likeliest; as long as the longest that are trained on, at most.
-
-    Raises:
-      UserError: a sentence is longer than any that is trained on; which one.
-    """
-    length = config.bounds[-1]
-    source = padded(sentences, vocabularies[0], length)
-    order = np.argsort(
-        (source != PAD).sum(axis=1), kind="stable"
-    )  # a part is over with its longest
-    found = [
-        np.asarray(_translate(model, beams, length, params, part))
-        for part in in_parts(source[order])
-    ]
-    rows = np.concatenate([np.zeros((0, length), np.int32), *found])[: len(source)]
-    rows = rows[np.argsort(order, kind="stable")]
-    return Translated([vocabularies[1].decode(row) for row in rows], (rows == END).any(axis=1))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _translate(model, beams, length, params, source):
-    found = translate(model, params, never_empty(source), beams=beams, length=length)
-    return found.words[:, 0]
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def attention(model: EncoderDecoder, params: Params, source: jax.Array, target: jax.Array):
-    """Where the network looks while it writes `target`: `[B, T, S]`."""
-    encoded = model.apply({"params": params}, never_empty(source), method="encode")
-    return model.apply({"params": params}, encoded, previous(target), method="decode").weights
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def summaries(model: EncoderDecoder, params: Params, source: jax.Array) -> jax.Array:
-    """The c of each sentence, `[B, units]`, of a network that has one."""
-    return model.apply({"params": params}, source, method="encode").summary

@@ -102,7 +102,7 @@ def load(run: Path, network: str) -> Translator:
     if about.get("paper") != "seq2seq":
         raise UserError(f"{path} holds weights of {about.get('paper')}, not of seq2seq", 2)
 
-    from experiments.seq2seq.training import make_model
+    from experiments.seq2seq.networks import make_model
     from lib.batches.text import Vocabulary
 
     with reading(path):
@@ -121,7 +121,7 @@ def translated(by: Translator, lines: Sequence[str], beam: int) -> list[str]:
     Raises:
       UserError: a line is longer than the sentences that the network was trained on.
     """
-    from experiments.seq2seq.training import translations
+    from experiments.seq2seq.networks import translations
     from lib.batches.text import UNKNOWN, detokenise, tokenise
 
     sentences = [tokenise(line) for line in lines]

@@ -27,7 +27,6 @@ def orthogonal_blocks(key: jax.Array, shape: tuple[int, int], dtype=jnp.float32)
     """
     units, width = shape
     orthogonal = jax.nn.initializers.orthogonal()
-    blocks = jax.vmap(lambda key: orthogonal(key, (units, units), dtype))(
-        jax.random.split(key, width // units)
-    )
-    return blocks.swapaxes(0, 1).reshape(units, width)
+    # Not under vmap: several batched QRs in one program wait for one another for ever on a CPU (jax 0.10).
+    keys = jax.random.split(key, width // units)
+    return jnp.concatenate([orthogonal(key, (units, units), dtype) for key in keys], axis=1)

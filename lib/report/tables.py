@@ -278,8 +278,9 @@ def _speed(paper: Paper, kind: str) -> str:
         "|---" * (4 + counted) + "|",
     ]
     for row in speed["rows"]:
-        mine, peer = row["ours_ms"], row["peer_ms"]
-        line = f"| {row['work']} | {number(mine)} | {number(peer)} | {number(mine / peer)} |"
+        mine, peer = row["ours_ms"], row.get("peer_ms")
+        compared = (number(peer), number(mine / peer)) if peer else ("–", "–")
+        line = f"| {row['work']} | {number(mine)} | {' | '.join(compared)} |"
         lines.append(line + (f" {number(row['gflop'] / mine)} |" if counted else ""))
     return "\n".join(lines) + f"\n\n{speed['device']}; {speed['versions']}; `{speed['command']}`."
 

@@ -19,14 +19,20 @@ MS = {"test_ours": "ours_ms", "test_pytorch": "peer_ms"}
 
 
 def rows(found: dict) -> list[dict]:
-    """One row a group that has both tests of `MS`: medians in ms a step, and its `gflop` if counted."""
+    """One row a group that has both tests of `MS`: medians in ms a step, and its `gflop` if counted.
+
+    A group whose `extra_info` says `alone` has no peer.
+    """
     groups: dict[str, dict] = {}
+    alone = set()
     for bench in found["benchmarks"]:
         about = bench["extra_info"]
         row = groups.setdefault(bench["group"], {"work": bench["group"]})
         row[MS[bench["name"].partition("[")[0]]] = bench["stats"]["median"] * 1e3 / about["steps"]
         row |= {k: about[k] for k in ("gflop",) if k in about}
-    return [row for row in groups.values() if row.keys() >= set(MS.values())]
+        if about.get("alone"):
+            alone.add(bench["group"])
+    return [row for name, row in groups.items() if name in alone or row.keys() >= {*MS.values()}]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.encoder_decoder import measures
 from experiments.encoder_decoder.claims import CLAIMS
-from experiments.encoder_decoder.config import ARMS, PRESETS
+from experiments.encoder_decoder.config import ARMS, PRESETS, RESETS
 from experiments.encoder_decoder.experiment import listed, shares
 from experiments.encoder_decoder.phrases import by_source, contests, load_data, skeleton, split
 from experiments.encoder_decoder.training import make_models, parameters, scores, train_networks
@@ -101,13 +101,15 @@ def settings(model):
 
 
 def test_the_two_sides_of_a_comparison_differ_in_what_is_compared():
-    arms = {name: settings(model) for name, model in make_models(SMOKE, (9, 8))}
-    assert tuple(arms) == ARMS
+    arms = {name: settings(model) for name, model in make_models(SMOKE, (9, 8), ARMS + RESETS)}
+    assert tuple(arms) == ARMS + RESETS
     apart = {
         name: {k for k in of if of[k] != arms["gru"][k]} - {"units"} for name, of in arms.items()
     }
     # With units of one gate or none the reset gate's place means nothing.
-    assert apart == {"gru": set(), "tanh": {"kind"}, "lstm": {"kind"}, "start": {"context"}}
+    others = {"tanh": {"kind"}, "lstm": {"kind"}, "start": {"context"}}
+    assert apart == {"gru": set(), **others} | {reset: {"reset"} for reset in RESETS}
+    assert [arms[reset]["reset"] for reset in ("gru", *RESETS)] == ["before", *RESETS]
 
 
 def test_they_have_as_many_parameters():

@@ -16,14 +16,15 @@ from experiments.seq2seq import measures, translate
 from experiments.seq2seq.claims import CLAIMS
 from experiments.seq2seq.config import LENGTHS, PRESETS
 from experiments.seq2seq.experiment import attention, by_length, reversal, scored
+from experiments.seq2seq.networks import in_parts, make_model, perplexity, translations
 from experiments.seq2seq.sentences import load_data, most_similar
 from experiments.seq2seq.training import (
-    in_parts,
+    Kept,
+    Learner,
+    Sentences,
+    keeping_the_best,
     make_learner,
-    make_model,
-    perplexity,
     train_network,
-    translations,
 )
 from lib.base.errors import UserError
 from lib.base.weights import save_weights
@@ -34,6 +35,7 @@ from lib.run.cli import main
 from lib.run.keys import root_keys
 from lib.run.result import Result, first_seed
 from lib.run.watch import Watch
+from lib.steps.supervised import SupervisedState
 
 SMOKE = PRESETS["smoke"]
 
@@ -227,7 +229,6 @@ def tiny():
         every=30,
         score_every=210,
         batch=4,
-        decay=False,
     )
     data = load_data(config)
     assert len(data.trained_on.buckets) == 2
@@ -259,6 +260,18 @@ def test_each_seed_goes_on_from_the_better_rate(learned):
     assert all(np.diff([row["loss"][i] for row in learned.history[:3]]).max() < 0 for i in (0, 1))
 
 
+def test_without_decay_a_seed_has_its_best_parameters(tiny):
+    config, data = tiny
+    config = replace(config, decay=False, rates=(0.3,), tuning=0, steps=6, every=2, score_every=2)
+    found = train_network(config, "encdec", root_keys((0,)), data, Watch())
+    model = make_model(config, "encdec", tuple(map(len, data.vocabularies)))
+    params = jax.tree.map(lambda x: x[0], found.params)
+    on_the_way = [row["validation"][0] for row in found.history]
+    assert len(on_the_way) == 3 and on_the_way[-1] > min(on_the_way)  # or the last would do as well
+    kept = perplexity(model, params, data.validation.buckets)
+    assert kept == pytest.approx(min(on_the_way), rel=1e-4)
+
+
 def test_a_seed_alone_is_the_seed_beside_others(tiny, learned):
     config, data = tiny
     alone = train_network(config, "search", root_keys((1,)), data, Watch())
@@ -273,11 +286,12 @@ def test_replicas_draw_other_sentences(tiny):
     model = make_model(config, "encdec", tuple(map(len, data.vocabularies)))
     buckets = jax.tree.map(jnp.asarray, data.trained_on.buckets)
     learner = make_learner(model, config, tuple(len(b.source) for b in buckets))
+    sentences = Sentences(buckets)
     state = jax.jit(learner.init)({"key": jax.random.key(0), "rate": jnp.float32(0.1)})
     step = jax.jit(learner.step)
     losses = np.array(
         [
-            [step(state, buckets, jax.random.key(s), t)[1]["loss"] for t in range(4)]
+            [step(state, sentences, jax.random.key(s), t)[1]["loss"] for t in range(4)]
             for s in (1, 1, 2)
         ]
     )
@@ -293,7 +307,40 @@ def test_perplexity_by_hand():
     assert perplexity(model, nothing, [Bucket(rows, rows)]) == pytest.approx(7, rel=1e-4)
     parts = in_parts(np.ones((120, 4), np.int32))
     assert [part.shape for part in parts] == [(100, 4)] * 2 and parts[1].sum() == 80
-    assert in_parts(np.zeros((0, 4), np.int32)) == []
+    assert in_parts(np.zeros((0, 4), np.int32)).shape == (0, 100, 4)
+
+
+def test_the_parameters_of_the_lowest_validation_are_kept():
+    """Of a training whose network grows ever surer of the first word: two of three are it."""
+    model = make_model(SMOKE, "encdec", (5, 4))
+    rows = np.array([[1]] * 6, np.int32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), rows, rows)["params"]
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+    surer = jnp.zeros(4).at[1].set(0.5)
+    wanted = np.array([[1]] * 4 + [[2]] * 2, np.int32)
+
+    def step(state, data, key, t):
+        bias = state.params["output"]["bias"] + surer
+        return SupervisedState(
+            state.params | {"output": state.params["output"] | {"bias": bias}}, ()
+        ), {}
+
+    learner = keeping_the_best(Learner(lambda _: SupervisedState(nothing, ()), step), model, 2)
+    data = Sentences((), (Bucket(*map(in_parts, (rows, wanted))),))
+
+    @jax.jit
+    def trained():
+        return jax.lax.scan(
+            lambda kept, t: learner.step(kept, data, None, t), learner.init(None), jnp.arange(9)
+        )[0]
+
+    kept = trained()
+    assert isinstance(kept, Kept) and kept.now.params["output"]["bias"][1] == 4.5
+    # Validated at 1, 2, 3, 4; log(exp(bias) + 3) - 2/3 bias is least at log 6.
+    assert kept.params["output"]["bias"][1] == 2
+    assert jnp.exp(kept.lowest) == pytest.approx(
+        perplexity(model, kept.params, [Bucket(rows, wanted)]), rel=1e-5
+    )
 
 
 # --- translate -------------------------------------------------------------------------------
@@ -383,6 +430,7 @@ def test_the_network_of_the_record_translates_right_after_install(capsys):
         ({"digits": 16}, "--digits"),
         ({"clip": 0.0}, "--clip"),
         ({"beams": (3,)}, "--beams"),
+        ({"decay": False, "score_every": 5}, "--score-every must be at most 4"),
         ({"languages": ("en", "en")}, "--languages"),
         ({"test": LENGTHS - 1}, "--test"),
     ],

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from lib.base.errors import UserError
+from lib.base.files import write_json
 from lib.report.tables import (
     claims_markdown,
     claims_text,
@@ -16,6 +17,7 @@ from lib.report.tables import (
 )
 from lib.run.claims import KINDS
 from lib.run.paper import load_paper
+from tests.benchmarks.keep import rows
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,26 @@ def test_a_marker_that_names_nothing_is_named(marker, kept):
     for paper in (None, load_paper("papers.toy")):
         with pytest.raises(UserError, match=f"README.md: the marker '{marker}' names nothing"):
             render(f"<!-- begin {marker} -->\n<!-- end -->", "papers", paper)
+
+
+def test_speed_is_beside_a_peers_where_there_is_one(tmp_path):
+    benches = [
+        {"group": group, "name": name, "stats": {"median": seconds}, "extra_info": about}
+        for group, name, seconds, about in (
+            ("update", "test_ours", 0.5, {"steps": 10}),
+            ("update", "test_pytorch", 0.1, {"steps": 1}),
+            ("search", "test_ours", 0.4, {"steps": 100, "alone": True}),
+            ("skipped", "test_ours", 0.4, {"steps": 1}),
+        )
+    ]
+    about = {"device": "cpu", "versions": "some", "command": "make bench"}
+    speed = {"rows": rows({"benchmarks": benches}), **about}
+    (tmp_path / "results").mkdir()
+    write_json(tmp_path / "results" / "speed.json", speed)
+    paper = dataclasses.replace(load_paper("papers.toy"), folder=tmp_path)
+    text = render("<!-- begin speed -->\n<!-- end -->", "papers", paper)
+    assert "| update | 50.00 | 100.0 | 0.500 |\n| search | 4.000 | – | – |\n\ncpu" in text
+    assert "skipped" not in text
 
 
 def test_kinds_stand_apart_and_what_is_no_result_folded(kept):
