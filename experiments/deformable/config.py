@@ -65,10 +65,10 @@ class Digits:
 class Dense:
     """Naming every pixel. The paper: VOC 2012 and Cityscapes by a ResNet-101 that ImageNet has trained."""
 
-    dataset: Literal["shapes", "camvid"] = "shapes"
-    """Scenes of shapes, made here, or CamVid (paper: VOC 2012, Cityscapes)."""
+    dataset: Literal["shapes", "camvid", "voc2012_masks"] = "shapes"
+    """Scenes of shapes, made here, CamVid's streets, or VOC 2012 (paper: VOC 2012, Cityscapes)."""
     train_scenes: int = 1_200
-    """Trained on (paper: 10 582)."""
+    """Trained on; of photographs, if there are as many (paper: 10 582)."""
     valid_scenes: int = 200
     """Choose the learning rate (paper: none)."""
     test_scenes: int = 300
@@ -275,7 +275,7 @@ PRESETS = {
         detection=Detection(steps=2_400, batch=16, regions=64, bins=3, hidden=64),
     ),
     "paper": Config(
-        dense=Dense(dataset="camvid", train_scenes=367, valid_scenes=101, test_scenes=233)
+        dense=Dense(dataset="camvid", train_scenes=10_582, valid_scenes=1_449, test_scenes=1_449)
     ),
 }
 
