@@ -77,7 +77,7 @@ def _scenes(config: Config, split: str, data_dir: Path | None) -> tuple[scenes.S
 
 
 def square(image: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The middle of a photograph, uint8 `[h, w, 3]`, and of its mask `[h, w]`, `side` pixels high and wide."""
+    """The middle of a photograph, uint8 `[h, w, 3]`, and of its mask, `[h, w]`: squares of `side` pixels."""
     height, width = mask.shape
     short = min(height, width)
     top, left = (height - short) // 2, (width - short) // 2

@@ -208,7 +208,7 @@ def devkit(tmp_path, monkeypatch):
         Image.new("RGB", size, (30 * i, 0, 0)).save(images / f"{i}.jpg")
         mask = np.full(size[::-1], 3, np.uint8)
         mask[:, size[0] // 2 :] = 20
-        mask[size[1] // 2] = 255
+        mask[size[1] // 2 :][:2] = 255
         Image.fromarray(mask).save(masks / f"{i}.png")
     (lists / "train.txt").write_text("0\n1\n2\n3\n4\n")
     (lists / "val.txt").write_text("5\n6\n")
