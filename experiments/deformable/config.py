@@ -13,6 +13,7 @@ __all__ = [
     "COMMANDS",
     "PARTS",
     "PRESETS",
+    "SELECTS",
     "TITLE",
     "Config",
     "Dense",
@@ -26,6 +27,8 @@ TITLE = "Deformable Convolutional Networks (Dai et al., 2017)"
 COMMANDS = {
     "look": "look RUN IMAGE OUT.png\n      draw where a trained network samples an image of yours"
 }
+
+SELECTS = ("all_parts",)
 
 ARMS = (
     *("plain", "atrous_2", "atrous_4", "atrous_6", "transformer", "filter", "active"),
@@ -169,6 +172,8 @@ class Config:
     """Updates in one compiled call, and between two lines of metrics."""
     precision: Literal["float32", "tf32"] = "float32"
     """Of everything."""
+    all_parts: bool = True
+    """Where no part is named, compute also those that `laptop` has no time for."""
     digits: Digits = Digits()
     """Scaled and turned digits."""
     dense: Dense = Dense()
@@ -255,6 +260,7 @@ PRESETS = {
     ),
     "laptop": Config(
         every=60,
+        all_parts=False,
         digits=Digits(
             arms=(
                 "plain",
@@ -289,11 +295,13 @@ PARTS = {
         "turned digits: plain, spatial transformer, deformable",
         ("turned_*",),
         data=("digits",),
+        default=lambda config: config.all_parts,
     ),
     "fine_tuning": Part(
         "offsets learned for a network that knows plain digits (the published demonstration)",
         ("tuned_*",),
         data=("digits",),
+        default=lambda config: config.all_parts,
     ),
     "table_1": Part(
         "Table 1: how many convolutions to deform",
@@ -322,10 +330,7 @@ PARTS = {
         "Table 3, Figure 7: deformable RoI pooling in a small Fast R-CNN",
         ("map_*", "detection_rate_*"),
         data=("scenes",),
-        # Not beside segmenters that learn for so short a time that this would take longer than all the rest.
-        default=lambda config: (
-            config.dense.dataset == "shapes" and config.detection.steps <= config.dense.steps
-        ),
+        default=lambda config: config.dense.dataset == "shapes" and config.all_parts,
         takes={"laptop": "15 min a seed on two cores"},
     ),
     "table_4": Part(
