@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments.deformable import data, dense, digits, look
 from experiments.deformable.claims import CLAIMS
-from experiments.deformable.config import ARMS, Config, Dense, Digits
+from experiments.deformable.config import ARMS, PRESETS, Config, Dense, Digits
 from experiments.deformable.fields import effective_radius, random_stack
 from experiments.deformable.learning import BRANCHES, Schedule, Task, fresh, learn, make_step
 from experiments.deformable.scenes import CLASSES, LARGE, SIZES, SMALL, scenes
@@ -21,6 +21,7 @@ from lib.models.deformable import DigitClassifier, Segmenter, deform
 from lib.ops.sampling import effective_dilation
 from lib.run.claims import verdict
 from lib.run.keys import root_keys
+from lib.run.paper import load_paper
 from lib.run.watch import Watch
 
 RNG = np.random.default_rng(0)
@@ -310,6 +311,13 @@ def test_one_random_layer_sees_nine_pixels_and_the_radius_counts_them(rectified)
 def test_impossible_values_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_all_parts_are_more_parts_and_the_same_numbers():
+    paper, few = load_paper("experiments.deformable"), PRESETS["laptop"]
+    every = dataclasses.replace(few, all_parts=True)
+    assert set(paper.chosen(every)) == set(paper.parts) > set(paper.chosen(few))
+    assert paper.identity(every) == paper.identity(few)
 
 
 @pytest.fixture
