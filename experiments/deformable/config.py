@@ -277,7 +277,7 @@ PRESETS = {
             batch=64,
             rates=(3e-3, 1e-2),
         ),
-        dense=Dense(deformed=(0, 1, 3), dilations=(4, 6), steps=1_200),
+        dense=Dense(deformed=(0, 1, 3), dilations=(4, 6), steps=2_400, rates=(3e-3, 1e-2)),
         detection=Detection(steps=2_400, batch=16, regions=64, bins=3, hidden=64),
     ),
     "paper": Config(
