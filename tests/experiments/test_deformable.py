@@ -249,6 +249,15 @@ def untrained():
     return net, params
 
 
+def test_pixels_of_no_class_are_not_learned_from(untrained):
+    net, params = untrained
+    images, classes = scenes("test", 1).images, np.full((1, 16, 16), 255, np.uint8)
+    classes[0, 3, 5] = 2
+    logits = jax.jit(lambda x: net.apply({"params": params}, dense.inputs(x)))(images)[0, 3, 5]
+    loss = jax.jit(lambda batch: dense.cross_entropy(net, params, batch))((images, classes))
+    np.testing.assert_allclose(loss, np.log(np.exp(logits).sum()) - logits[2], rtol=1e-5)
+
+
 def test_before_training_taps_are_the_dilated_grid(untrained):
     net, params = untrained
     looks = dense.places(net)(params, scenes("test", 2).images)
