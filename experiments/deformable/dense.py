@@ -35,13 +35,13 @@ AT_ONCE = 50
 """Scenes in one compiled forward pass."""
 STRIDE = 4
 """Pixels of the image from one of the segmenter's positions to the next."""
-CAMVID_CLASSES = 11
+NAMES = {"shapes": len(CLASSES), "camvid": 11, "voc2012_masks": 21}
+"""Classes of each set, the ground among them where it is one."""
 
 
 def make_net(config: Config) -> Segmenter:
     """The plain network: a dilation of 2 in the last three convolutions, as the paper's."""
-    classes = len(CLASSES) if config.dense.dataset == "shapes" else CAMVID_CLASSES
-    return Segmenter(classes, (config.dense.width,) * 6)
+    return Segmenter(NAMES[config.dense.dataset], (config.dense.width,) * 6)
 
 
 def inputs(images: jax.Array) -> jax.Array:

@@ -183,7 +183,7 @@ def figure_receptive_field(result: Result) -> matplotlib.figure.Figure:
     columns = [(size, net) for size in ("small", "large") for net in ("plain", "deformable")]
     for axis, (size, net) in zip(axes[1:], columns, strict=True):
         field = result.arrays[f"field_{net}_{size}"]
-        show(axis, np.sqrt(field / max(field.max(), 1e-12)), f"{net},\n{size} objects")
+        show(axis, np.sqrt(field / max(field.max(), 1e-12)), f"{net}, {size}")
     return figure
 
 

@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.deformable import dense, digits, look
+from experiments.deformable import data, dense, digits, look
 from experiments.deformable.claims import CLAIMS
-from experiments.deformable.config import ARMS, Config, Dense, Digits
+from experiments.deformable.config import ARMS, PRESETS, Config, Dense, Digits
 from experiments.deformable.fields import effective_radius, random_stack
 from experiments.deformable.learning import BRANCHES, Schedule, Task, fresh, learn, make_step
 from experiments.deformable.scenes import CLASSES, LARGE, SIZES, SMALL, scenes
 from lib.base.errors import UserError
 from lib.base.weights import save_weights
+from lib.data import catalogue
 from lib.models.deformable import DigitClassifier, Segmenter, deform
 from lib.ops.sampling import effective_dilation
 from lib.run.claims import verdict
 from lib.run.keys import root_keys
+from lib.run.paper import load_paper
 from lib.run.watch import Watch
 
 RNG = np.random.default_rng(0)
@@ -189,6 +191,54 @@ def test_scenes_are_functions_of_split_and_place_and_label_what_they_show():
     assert SMALL < LARGE
 
 
+@pytest.fixture
+def devkit(tmp_path, monkeypatch):
+    """VOC 2012's folders with five photographs to train on and two to score; masks say left or right."""
+    entry = catalogue.find("voc2012_masks")
+    small = dataclasses.replace(entry, sizes={"train": 5, "validation": 2})
+    monkeypatch.setitem(catalogue.ENTRIES, "voc2012_masks", small)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    monkeypatch.setattr(data, "SIDE", 8)
+    top = tmp_path / "VOCdevkit/VOC2012"
+    folders = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
+    images, masks, lists = (top / name for name in folders)
+    for folder in (images, masks, lists):
+        folder.mkdir(parents=True)
+    for i in range(7):
+        size = (24, 16) if i % 2 else (16, 32)
+        Image.new("RGB", size, (30 * i, 0, 0)).save(images / f"{i}.jpg")
+        mask = np.full(size[::-1], 3, np.uint8)
+        mask[:, size[0] // 2 :] = 20
+        mask[size[1] // 2 :][:2] = 255
+        Image.fromarray(mask).save(masks / f"{i}.png")
+    (lists / "train.txt").write_text("0\n1\n2\n3\n4\n")
+    (lists / "val.txt").write_text("5\n6\n")
+    return tmp_path
+
+
+def test_photographs_of_many_sizes_become_squares_and_choosing_ones_are_not_trained_on(devkit):
+    config = Config(dense=Dense(dataset="voc2012_masks", train_scenes=9))
+    loaded = data.load_data(config, devkit, only=("scenes",))
+    shapes = {split: s.images.shape for split, s in loaded.scenes.items()}
+    assert shapes == {"train": (4, 8, 8, 3), "valid": (1, 8, 8, 3), "test": (2, 8, 8, 3)}
+    reds = [np.rint(s.images[..., 0].mean(axis=(1, 2)) / 30) for s in loaded.scenes.values()]
+    assert sorted(np.concatenate(reds)) == list(range(7)) and set(reds[2]) == {5, 6}
+    for split in loaded.scenes.values():
+        assert set(np.unique(split.classes)) == {3, 20, 255}
+        assert (split.classes[:, 0] == [3] * 4 + [20] * 4).all()
+    assert [words["real"] for words in loaded.about["scenes"]] == [True] * 3
+    assert dense.make_net(config).classes == 21
+
+
+def test_the_middle_of_a_photograph_is_kept_with_its_mask():
+    image, mask = np.zeros((4, 8, 3), np.uint8), np.arange(32, dtype=np.uint8).reshape(4, 8)
+    image[..., 1] = mask
+    halved = data.square(image, mask, 4)
+    np.testing.assert_array_equal(halved[0][..., 1], mask[:, 2:6])
+    np.testing.assert_array_equal(halved[1], mask[:, 2:6])
+    assert data.square(image, mask, 2)[1].shape == (2, 2)
+
+
 # --- Where the taps go --------------------------------------------------------------------------
 
 
@@ -197,6 +247,15 @@ def untrained():
     net = deform(Segmenter(4, (4,) * 6), 3)
     params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
     return net, params
+
+
+def test_pixels_of_no_class_are_not_learned_from(untrained):
+    net, params = untrained
+    images, classes = scenes("test", 1).images, np.full((1, 16, 16), 255, np.uint8)
+    classes[0, 3, 5] = 2
+    logits = jax.jit(lambda x: net.apply({"params": params}, dense.inputs(x)))(images)[0, 3, 5]
+    loss = jax.jit(lambda batch: dense.cross_entropy(net, params, batch))((images, classes))
+    np.testing.assert_allclose(loss, np.log(np.exp(logits).sum()) - logits[2], rtol=1e-5)
 
 
 def test_before_training_taps_are_the_dilated_grid(untrained):
@@ -261,6 +320,13 @@ def test_one_random_layer_sees_nine_pixels_and_the_radius_counts_them(rectified)
 def test_impossible_values_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_all_parts_are_more_parts_and_the_same_numbers():
+    paper, few = load_paper("experiments.deformable"), PRESETS["laptop"]
+    every = dataclasses.replace(few, all_parts=True)
+    assert set(paper.chosen(every)) == set(paper.parts) > set(paper.chosen(few))
+    assert paper.identity(every) == paper.identity(few)
 
 
 @pytest.fixture
