@@ -52,8 +52,9 @@ def main(words: list[str]) -> None:
         Request, words, prog="python -m experiments.seq2seq translate", description=about
     )
     run, sentence = OURS, request.words
-    if sentence and (Path(sentence[0]).is_dir() or sentence[0].endswith(".safetensors")):
-        run, sentence = Path(sentence[0]), sentence[1:]
+    first = sentence[0] if sentence else ""
+    if first.endswith(".safetensors") or (first and Path(first).is_dir()):
+        run, sentence = Path(first), sentence[1:]
     lines = asked(" ".join(sentence), request.file)
     for line in translated(load(run, request.network), lines, request.beam):
         print(line)
