@@ -51,7 +51,7 @@ def precision_table() -> str:
         lines += [f"| paper | front row | float32 | {' | '.join(others)} |"]
         lines += ["|" + "---|" * (3 + len(others))]
         for paper, found in kept["papers"].items():
-            called = " ".join([f"`{paper}`", *(f"`{word}`" for word in found["options"])])
+            called = f"`{' '.join([paper, *found['options']])}`"
             for metric in found["float32"]:
                 values = [
                     f"{found[precision][metric]:.4g}" if precision in found else "–"
