@@ -17,13 +17,14 @@ NAMES = {
     "forward": ("LSTM, source in order", "#d1495b"),
 }
 """How each network is called, and its colour."""
-LETTERS = 108
+LETTERS = 104
 """In a line of the translations."""
 
 
 def _by_length(axis, result: Result, names: tuple[str, ...]) -> None:
     """BLEU of each fifth of the test sentences against their length: the mean and each seed."""
-    highest = 0.0
+    looked_up = [result.metrics[f"memory_bleu_{i}"] for i in range(LENGTHS)]
+    highest = max(looked_up)
     for name in names:
         label, color = NAMES[name]
         lengths = result.arrays[f"{name}_lengths"]
@@ -32,7 +33,6 @@ def _by_length(axis, result: Result, names: tuple[str, ...]) -> None:
         axis.plot(lengths, bleu.mean(axis=1), "o-", color=color, label=label, ms=4)
         if bleu.shape[1] > 1:
             axis.plot(lengths, bleu, color=color, lw=0.6, alpha=0.5)
-    looked_up = [result.metrics[f"memory_bleu_{i}"] for i in range(LENGTHS)]
     axis.plot(lengths, looked_up, color=GUIDE, ls=":", label="translation memory")
     axis.set(xlabel="words and marks of the source", ylim=(0, min(102, 1.4 * highest + 1)))
     axis.legend(fontsize=8, loc="best", frameon=False)
@@ -112,7 +112,7 @@ def sutskever_table_3(result: Result) -> Drawing:
     axis.set_axis_off()
     for place, (who, words, color) in enumerate(lines):
         axis.text(0, place + 0.5, who, fontsize=7, color=color, va="center", weight="bold")
-        axis.text(0.22, place + 0.5, words, fontsize=7, color=color, va="center")
+        axis.text(0.25, place + 0.5, words, fontsize=7, color=color, va="center")
     return figure
 
 
