@@ -54,20 +54,20 @@ def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, 
 def networks(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Needs) -> Result:
     """All networks, and what each makes of phrases that none was trained on."""
     del needs
-    found = compared(config, keys, data, watch, ARMS)
-    return found | Result(shares(found.metrics))
+    result = compared(config, keys, data, watch, "networks", ARMS)
+    return result | Result(shares(result.metrics))
 
 
 def resets(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Needs) -> Result:
     """The same of the paper's network with its reset gate in other places."""
     del needs
-    return compared(config, keys, data, watch, RESETS)
+    return compared(config, keys, data, watch, "resets", RESETS)
 
 
 def compared(
-    config: Config, keys: jax.Array, data: Data, watch: Watch, arms: tuple[str, ...]
+    config: Config, keys: jax.Array, data: Data, watch: Watch, name: str, arms: tuple[str, ...]
 ) -> Result:
-    """What each of these networks makes of phrases that none was trained on."""
+    """What each of these networks makes of phrases that none was trained on; their history is `name`."""
     learned = train_networks(config, keys, data, watch, arms)
     models = make_models(config, tuple(map(len, data.vocabularies)), arms)
     source, target = data.rows(data.test.pairs)
@@ -88,7 +88,6 @@ def compared(
     weights = {
         arm: (learned.params[arm], {"paper": "encoder_decoder", "network": arm}) for arm in arms
     }
-    name = "networks" if arms == ARMS else "resets"
     return Result(dict(metrics), {name: learned.history}, weights=weights)
 
 

@@ -59,6 +59,13 @@ class Bench:
         """What is gained, in dB."""
         return [value - self.level for value in psnr]
 
+    def rows(self, name: str, psnr: list[float]) -> dict[str, list[float]]:
+        """What a network called `name` reaches, and what it gains."""
+        return {
+            f"{name}_psnr_{self.where}": psnr,
+            f"{name}_over_bicubic_{self.where}": self.over_bicubic(psnr),
+        }
+
 
 def _gain(better: list[float], than: list[float]) -> list[float]:
     return [a - b for a, b in zip(better, than, strict=True)]
@@ -86,8 +93,7 @@ def section_4_3_1(config: Config, keys, data: Data, watch: Watch, needs) -> Resu
     for filters in study.filters:
         widths, name = (filters, filters // 2), f"{filters}-{filters // 2}"
         params, psnr[name] = bench.train(f"filters-{name}", cut, sizes=study.sizes, widths=widths)
-        metrics[f"number_{name}_psnr_{where}"] = psnr[name]
-        metrics[f"number_{name}_over_bicubic_{where}"] = bench.over_bicubic(psnr[name])
+        metrics |= bench.rows(f"number_{name}", psnr[name])
         upscale = upscaler(sizes_of(study.sizes), widths)
         metrics[f"number_{name}_seconds"] = seconds_of(upscale, member(params, 0), bench.images)
     names = list(psnr)
@@ -122,7 +128,6 @@ def section_3_3(config: Config, keys, data: Data, watch: Watch, needs) -> Result
         _, psnr[name] = bench.train(
             f"last-{name}", cut, sizes=study.sizes, widths=config.widths, last_learning_rate=rate
         )
-        metrics[f"last_{name}_psnr_{where}"] = psnr[name]
-        metrics[f"last_{name}_over_bicubic_{where}"] = bench.over_bicubic(psnr[name])
+        metrics |= bench.rows(f"last_{name}", psnr[name])
     metrics[f"last_gain_{where}"] = _gain(psnr["tenth"], psnr["same"])
     return Result(metrics, bench.history)

@@ -29,11 +29,10 @@ def deform(net: Net, last: int) -> Net:
     return net.clone(deformed=last)
 
 
-def _conv(net: Net, i: int, dilation: int, stride: int = 1):
+def _conv(net: Net, i: int, dilation: int, stride: int = 1, everywhere: bool = False):
     """The i-th convolution, `conv1` being the first."""
     layer = Conv
     if i >= len(net.widths) - net.deformed:
-        everywhere = isinstance(net, DigitClassifier) and net.everywhere
         layer = functools.partial(DeformableConv, everywhere=everywhere)
     return layer(
         net.widths[i],
@@ -80,7 +79,7 @@ class DigitClassifier(nn.Module):
             if late and self.dilation > 1:
                 x = _conv(self, i, self.dilation)(x)[:, ::stride, ::stride]
             else:
-                x = _conv(self, i, 1, stride)(x)
+                x = _conv(self, i, 1, stride, self.everywhere)(x)
             x = nn.BatchNorm(
                 use_running_average=not train, momentum=0.0, epsilon=1e-3, name=f"norm{i + 1}"
             )(nn.relu(x))
