@@ -251,7 +251,7 @@ SHOWN = 3
 
 
 def figure_6_arrays(net: Segmenter, params, test: Scenes) -> dict[str, np.ndarray]:
-    """Scenes, and where a unit on the ground, on a small and on a large object looks.
+    """Scenes, and where a unit on the ground, on a small and on a large object looks; none at an edge.
 
     `figure_6_images` `[s, h, w, 3]`, `figure_6_units` `[s, 3, 2]` and `figure_6_points` `[s, 3, 729, 2]`, in
     pixels of the image.
@@ -259,8 +259,14 @@ def figure_6_arrays(net: Segmenter, params, test: Scenes) -> dict[str, np.ndarra
     middle = slice(STRIDE // 2, None, STRIDE)
     coarse = test.sizes[:, middle, middle]
     wanted = [SIZES.index(size) for size in ("background", "small", "large")]
-    shown = [i for i in range(len(coarse)) if np.isin(wanted, coarse[i]).all()][:SHOWN]
-    units = np.array([[_most_inside(coarse[i] == w) for w in wanted] for i in shown])
+    shown, units = [], []
+    for i, on in enumerate(coarse):
+        inside = [_most_inside(on == w) for w in wanted if (on == w).any()]
+        deep = len(inside) == len(wanted) and min(depth for _, depth in inside) > 1
+        if deep and len(shown) < SHOWN:
+            shown.append(i)
+            units.append([position for position, _ in inside])
+    units = np.array(units, int)
     points = []
     if shown:
         looks = {k: np.asarray(v) for k, v in places(net)(params, test.images[shown]).items()}
@@ -276,16 +282,16 @@ def figure_6_arrays(net: Segmenter, params, test: Scenes) -> dict[str, np.ndarra
 
 
 def in_pixels(positions: np.ndarray) -> np.ndarray:
-    """The segmenter's positions as rows and columns of the image: two convolutions of stride 2."""
-    return np.asarray(positions, float) * STRIDE
+    """The middles of the segmenter's positions, which name `STRIDE` x `STRIDE` pixels, in pixels."""
+    return (np.asarray(positions, float) + 0.5) * STRIDE - 0.5
 
 
-def _most_inside(region: np.ndarray) -> tuple[int, int]:
-    """The position of a region, bool `[h, w]`, that is farthest from what is not of it."""
+def _most_inside(region: np.ndarray) -> tuple[tuple[int, int], float]:
+    """The position of a region, bool `[h, w]`, that is farthest from what is not of it, and how far."""
     inside = np.argwhere(region)
     outside = np.argwhere(~np.pad(region, 1)) - 1
     distance = np.linalg.norm(inside[:, None] - outside[None], axis=-1).min(axis=1)
-    return tuple(inside[distance.argmax()])
+    return tuple(inside[distance.argmax()]), distance.max()
 
 
 def stacked_points(looks: Mapping[str, np.ndarray], unit: np.ndarray) -> np.ndarray:

@@ -289,7 +289,13 @@ def test_layers_below_are_read_where_the_layers_above_look():
 def test_the_middle_of_a_region_is_farthest_from_its_border():
     region = np.zeros((9, 9), bool)
     region[2:7, 0:5] = True
-    assert dense._most_inside(region) == (4, 2)
+    assert dense._most_inside(region) == ((4, 2), 3)
+
+
+def test_units_are_drawn_where_they_name_pixels():
+    named = jax.image.resize(jnp.zeros((6, 6)).at[2, 3].set(1), (24, 24), "bilinear")
+    middle = np.einsum("ij,kij->k", named / named.sum(), np.indices((24, 24)))
+    np.testing.assert_allclose(dense.in_pixels(np.array([2, 3])), middle, atol=1e-5)
 
 
 @pytest.mark.parametrize("rectified", [False, True])
