@@ -318,6 +318,7 @@ PARTS = {
         ),
         needs=("table_1",),
         data=("scenes",),
+        default=lambda config: config.all_parts,
     ),
     "table_2": Part(
         "Table 2, Figure 6: where the taps go, by the size of the object",
