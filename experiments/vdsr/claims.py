@@ -77,12 +77,12 @@ AUTHORS = tuple(
 
 TABLE_3 = tuple(
     Claim(
-        id=f"vdsr-{dataset}-x{scale}-{measure}",
+        id=f"{id}-{dataset}-x{scale}-{measure}",
         where="Table 3",
-        statement=f"VDSR, trained here, {_NAMES[dataset]}, ×{scale}, {measure.upper()}",
+        statement=f"{network}, {_NAMES[dataset]}, ×{scale}, {measure.upper()}",
         paper=f"{value:.2f} dB" if measure == "psnr" else f"{value:.4f}",
-        metric=f"ours_{measure}_{dataset}_x{scale}",
-        part="table_3",
+        metric=f"{metric}_{measure}_{dataset}_x{scale}",
+        part=part,
         kind="result",
         holds_if="at least",
         # The number itself, less what the seed decides.
@@ -90,7 +90,14 @@ TABLE_3 = tuple(
         presets=("paper",),
         unit="dB" if measure == "psnr" else "",
         dataset=dataset,
-        headline="Table 3: Set5, ×2" if (dataset, scale, measure) == ("set5", 2, "psnr") else "",
+        failed_because="perhaps the paper's epochs are longer, counting enlarged and turned patches",
+        headline="Table 3, stopped before its end: Set5, ×2"
+        if (id, dataset, scale, measure) == ("kept", "set5", 2, "psnr")
+        else "",
+    )
+    for id, network, metric, part in (
+        ("kept", "The weights that come with the paper, trained here", "kept", "kept_weights"),
+        ("vdsr", "VDSR, trained here", "ours", "table_3"),
     )
     for dataset, scores in _VDSR.items()
     for scale, values in scores.items()

@@ -216,6 +216,13 @@ PARTS = {
         data=("test", "authors"),
         takes={"paper": "5 min on two cores"},
     ),
+    "kept_weights": Part(
+        "Table 3: the weights that come with the paper",
+        ("kept_*",),
+        data=("test",),
+        default=lambda config: config.depth == 20,
+        takes={"paper": "1 min on two cores with --test set5"},
+    ),
     "table_3": Part(
         "Table 3: the network for all scales",
         ("ours_*", "gain_*"),

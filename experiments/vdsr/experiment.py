@@ -1,6 +1,7 @@
 """The VDSR paper, in the order in which it happens: images, references, the network, analyses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from experiments.vdsr.config import SCALES, Config
 from experiments.vdsr.details import figure_5, figures_6_7, residuals
 from experiments.vdsr.images import Data, first_test_pairs, load_data, test_pairs, training_patches
 from experiments.vdsr.training import replicas, train_network, upscaler
+from lib.base.weights import load_weights
 from lib.batches.super_resolution import Pair
 from lib.metrics.image_quality import ssim
 from lib.metrics.super_resolution import mean_psnr, shaved_psnr
@@ -83,6 +85,22 @@ def table_3(
     return Result(metrics, {"vdsr": trained.history}, weights={"vdsr": (params, about)})
 
 
+KEPT = Path(__file__).parent / "results/weights-vdsr.safetensors"
+
+
+def kept_weights(
+    config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
+) -> Result:
+    """Scores the weights that come with the paper, as Table 3 does its network's."""
+    params, about = load_weights(KEPT)
+    upscale = upscaler(int(about["depth"]), int(about["width"]))
+    metrics = {}
+    for dataset, scale, pairs in test_pairs(data):
+        for measure, value in mean_quality(lambda b: upscale(params, b), pairs).items():
+            metrics[f"kept_{measure}_{dataset}_x{scale}"] = value
+    return Result(metrics)
+
+
 def mean_quality(upscale: Callable[[np.ndarray], jax.Array], pairs: Iterable[Pair]) -> dict:
     """Table 3's measures: the means over images of `psnr` (dB) and `ssim`."""
     outputs = [(np.asarray(upscale(p.bicubic)), p.truth, p.scale) for p in pairs]
@@ -100,6 +118,7 @@ _ssim = jax.jit(ssim)
 
 PARTS = {
     "references": references,
+    "kept_weights": kept_weights,
     "table_3": table_3,
     "residuals": residuals,
     "figure_5": figure_5,

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.vdsr import analyses, images, training
+from experiments.vdsr import analyses, experiment, images, training
 from experiments.vdsr.claims import _BICUBIC
 from experiments.vdsr.config import CLAIMS, PARTS, PRESETS, SCALES, Depths, Scales
 from experiments.vdsr.images import Data, load_data
 from lib.base.errors import UserError
+from lib.data import load
 from lib.run.claims import judge, summarise
 from lib.run.keys import root_keys
 from lib.run.loop import Trained
@@ -217,3 +218,13 @@ def test_patches_are_cut_once_for_parts_of_the_same_images():
         images.training_patches(other, replace(data, analysed=[image, image]), "analysed")
         is not first
     )
+
+
+def test_the_weights_that_come_with_the_paper_beat_bicubic_at_every_scale():
+    image = load("photographs", "test").arrays["coffee"][200:296, 200:296]
+    data = Data([], [], {"photographs": {"a": image}}, None, {})
+    metrics = experiment.kept_weights(CONFIG, None, data, Watch(), {}).metrics
+    bicubic = experiment.references(CONFIG, None, data, Watch(), {}).metrics
+    assert len(metrics) == 2 * len(SCALES)
+    for name, value in metrics.items():
+        assert value > bicubic[name.replace("kept", "bicubic")], name
