@@ -35,8 +35,9 @@ LENGTHS = 5
 class Config:
     """Sentences, networks, and how they learn."""
 
-    text: Literal["numbers", "multi30k"] = "multi30k"
-    """Numbers in words, which num2words makes; or Multi30k, captions of photographs (papers: WMT 2014)."""
+    text: Literal["numbers", "multi30k", "tatoeba_fra_eng"] = "multi30k"
+    """Numbers in words, which num2words makes; Multi30k, captions of photographs; or Tatoeba, sentences of
+    everyday (papers: WMT 2014)."""
     languages: tuple[str, str] = ("en", "fr")
     """From, to (papers: English to French)."""
     networks: tuple[Literal["search", "encdec", "forward", "reversed"], ...] = NETWORKS
@@ -124,7 +125,11 @@ def check(config: Config) -> None:
     """Raises UserError (code 2) for languages that the text does not have."""
     from lib.base.errors import UserError
 
-    known = {"numbers": ("en", "fr", "de", "es", "cs"), "multi30k": ("en", "de", "fr", "cs")}
+    known = {
+        "numbers": ("en", "fr", "de", "es", "cs"),
+        "multi30k": ("en", "de", "fr", "cs"),
+        "tatoeba_fra_eng": ("en", "fr"),
+    }
     for language in config.languages:
         if language not in known[config.text]:
             there = ", ".join(known[config.text])

@@ -1,4 +1,4 @@
-"""The sentences: numbers in words, or Multi30k; vocabularies, buckets, and the translation memory."""
+"""The sentences: numbers in words, Multi30k, Tatoeba; vocabularies, buckets, and the translation memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def load_data(config: Config, data_dir: Path | None = None, *, only=None) -> Dat
     """The sentences of `config.text`; the same for every seed.
 
     Raises:
-      DataNotFound: Multi30k is nowhere.
+      DataNotFound: Multi30k or Tatoeba is nowhere.
     """
     del only  # there is one source
     if config.text == "numbers":
@@ -63,21 +63,25 @@ def _numbers(config: Config):
     sides = [[num2words(n, lang=language) for n in numbers] for language in config.languages]
     pairs = aligned(*sides, config.languages)
     cuts = (config.test, config.test + config.validation)
-    names = ("test", "validation", "train")
-    parts = dict(
-        zip(names, (pairs[: cuts[0]], pairs[cuts[0] : cuts[1]], pairs[cuts[1] :]), strict=True)
+    parts = (pairs[: cuts[0]], pairs[cuts[0] : cuts[1]], pairs[cuts[1] :])
+    about = _described(
+        config, f"num2words {'-'.join(config.languages)}, {config.digits} digits", parts
     )
-    about = [
+    test, validation, train = parts
+    return (train, validation, test), about, np.array(numbers[: cuts[0]])
+
+
+def _described(config: Config, name: str, parts: Sequence[Sequence[Pair]], real: bool = False):
+    """Test, validation and training sentences, for the record."""
+    return [
         {
-            "name": f"num2words {'-'.join(config.languages)}, {config.digits} digits",
-            "split": f"{name} ({len(part)})",
+            "name": name,
+            "split": f"{split} ({len(part)})",
             "fingerprint": _mark(config, part),
-            "real": False,
+            "real": real,
         }
-        for name, part in parts.items()
+        for split, part in zip(("test", "validation", "train"), parts, strict=True)
     ]
-    splits = [parts[name] for name in ("train", "validation", "test")]
-    return splits, about, np.array(numbers[: cuts[0]])
 
 
 def _mark(config: Config, pairs: Sequence[Pair]) -> str:
@@ -87,12 +91,35 @@ def _mark(config: Config, pairs: Sequence[Pair]) -> str:
 
 def _published(config: Config, data_dir: Path | None):
     splits, about = [], []
+    if config.text == "tatoeba_fra_eng":
+        loaded = load(config.text, "train", data_dir=data_dir)
+        pairs = aligned(
+            *(loaded.arrays[language] for language in config.languages), config.languages
+        )
+        test, validation, train = parts = apart(pairs, config.test, config.validation, config.train)
+        about = _described(config, config.text, parts, real=True)
+        return (train, validation, test), about, np.zeros(0, int)
     for split in ("train", "validation", "test"):
         loaded = load(config.text, split, data_dir=data_dir)
         lines = [loaded.arrays[language] for language in config.languages]
         splits.append(aligned(*lines, config.languages)[: getattr(config, split)])
         about.append(loaded.describe())
     return splits, about, np.zeros(0, int)
+
+
+def apart(pairs: Sequence[Pair], test: int, validation: int, train: int) -> tuple[list[Pair], ...]:
+    """`(test, validation, train)` of pairs in which sentences come again, always in the same order.
+
+    A source is tested once, with the first of its translations. No sentence of either language that is in
+    test or validation is trained on.
+    """
+    order = np.random.default_rng(0)
+    once = list({source: (source, target) for source, target in reversed(pairs)}.values())
+    held = [once[i] for i in order.permutation(len(once))[: test + validation]]
+    sources, targets = map(set, zip(*held, strict=True))
+    rest = [pair for pair in pairs if pair[0] not in sources and pair[1] not in targets]
+    learned = [rest[i] for i in order.permutation(len(rest))[:train]]
+    return held[:test], held[test:], learned
 
 
 def most_similar(train: Sequence[Words], asked: Sequence[Words]) -> np.ndarray:

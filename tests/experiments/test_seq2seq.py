@@ -17,7 +17,7 @@ from experiments.seq2seq.claims import CLAIMS
 from experiments.seq2seq.config import LENGTHS, PRESETS
 from experiments.seq2seq.experiment import attention, by_length, reversal, scored
 from experiments.seq2seq.networks import in_parts, make_model, perplexity, translations
-from experiments.seq2seq.sentences import load_data, most_similar
+from experiments.seq2seq.sentences import apart, load_data, most_similar
 from experiments.seq2seq.training import (
     Kept,
     Learner,
@@ -86,6 +86,19 @@ def test_multi30k_is_taken_as_it_is(tmp_path, monkeypatch):
     assert (len(data.train), len(data.test), len(data.numbers)) == (29_000, 1_000, 0)
     assert len(data.trained_on.longer) == 1
     assert all(len(v) < 12_000 for v in data.vocabularies)
+
+
+def test_no_sentence_of_the_test_is_trained_on():
+    pairs = [((f"s{i % 40}",), (f"t{i % 30}",)) for i in range(120)]
+    test, validation, train = apart(pairs, test=5, validation=3, train=1_000)
+    assert (len(test), len(validation)) == (5, 3) and 0 < len(train) < 112
+    assert len({source for source, _ in (*test, *validation)}) == 8
+    for side in (0, 1):
+        held = {pair[side] for pair in (*test, *validation)}
+        assert not held & {pair[side] for pair in train}
+    first = {source: pairs[int(source[0][1:])] for source, _ in pairs}
+    assert all(pair == first[pair[0]] for pair in test)
+    assert apart(pairs, 5, 3, 10) == (test, validation, train[:10])
 
 
 # --- The arms --------------------------------------------------------------------------------
