@@ -41,7 +41,8 @@ CLAIMS = (
         presets=("paper",),
         unit="nats",
         dataset="mnist",
-        headline="Parzen log-likelihood of MNIST's test images",
+        headline="Parzen log-likelihood of MNIST's test images (DBN 138 ± 2, stacked CAE 121 ± 1.6, "
+        "deep GSN 214 ± 1.1)",
     ),
     Claim(
         id="parzen-gain",
