@@ -8,8 +8,15 @@ import numpy as np
 
 from experiments.vdsr.analyses import CURVE_SCALE, figure_3, table_1, table_2
 from experiments.vdsr.config import SCALES, Config
-from experiments.vdsr.details import figure_5, figures_6_7, residuals
-from experiments.vdsr.images import Data, first_test_pairs, load_data, test_pairs, training_patches
+from experiments.vdsr.details import crops, figure_5, figures_6_7, residuals
+from experiments.vdsr.images import (
+    Data,
+    first_test,
+    first_test_pairs,
+    load_data,
+    test_pairs,
+    training_patches,
+)
 from experiments.vdsr.training import replicas, train_network, upscaler
 from lib.base.weights import load_weights
 from lib.batches.super_resolution import Pair
@@ -91,14 +98,15 @@ KEPT = Path(__file__).parent / "results/weights-vdsr.safetensors"
 def kept_weights(
     config: Config, keys: jax.Array, data: Data, watch: Watch, needs: Mapping[str, Result]
 ) -> Result:
-    """Scores the weights that come with the paper, as Table 3 does its network's."""
+    """Scores the weights that come with the paper, as Table 3 does its network's; and Figures 6 and 7."""
     params, about = load_weights(KEPT)
     upscale = upscaler(int(about["depth"]), int(about["width"]))
     metrics = {}
     for dataset, scale, pairs in test_pairs(data):
         for measure, value in mean_quality(lambda b: upscale(params, b), pairs).items():
             metrics[f"kept_{measure}_{dataset}_x{scale}"] = value
-    return Result(metrics)
+    cut = crops(lambda y: upscale(params, y), first_test(data))
+    return Result(metrics, arrays={f"kept_{name}": array for name, array in cut.items()})
 
 
 def mean_quality(upscale: Callable[[np.ndarray], jax.Array], pairs: Iterable[Pair]) -> dict:

@@ -1,5 +1,6 @@
 """The paper's figures, Table 2 as a picture, and what a residual looks like; all from a `Result`."""
 
+import functools
 import re
 
 import matplotlib.figure
@@ -110,19 +111,18 @@ def figure_5(result: Result) -> matplotlib.figure.Figure:
     return figure
 
 
-def figure_6_7(result: Result) -> matplotlib.figure.Figure:
-    """Figures 6 and 7: crops at x3 of the first images, in colour."""
-    names = [
-        str(result.arrays[n]) for n in sorted(result.arrays) if re.fullmatch(r"crop_\d_name", n)
-    ]
+def figure_6_7(result: Result, of: str = "") -> matplotlib.figure.Figure:
+    """Figures 6 and 7: crops at x3 of the first images, in colour; of the arrays that begin with `of`."""
+    named = re.compile(rf"{of}crop_\d_name")
+    names = [str(result.arrays[n]) for n in sorted(result.arrays) if named.fullmatch(n)]
     methods = {"bicubic": "bicubic", "ours": "VDSR", "truth": "truth"}
     height = 2.15 * len(names)
     figure, axes = subplots(len(names), len(methods), width=6, height=height, squeeze=False)
     for row, name in enumerate(names):
         for axis, (method, title) in zip(axes[row], methods.items(), strict=True):
-            psnr = result.arrays.get(f"crop_{row}_{method}_psnr")
+            psnr = result.arrays.get(f"{of}crop_{row}_{method}_psnr")
             title = name if psnr is None else f"{title}, {float(psnr):.2f} dB"
-            show(axis, result.arrays[f"crop_{row}_{method}"], title)
+            show(axis, result.arrays[f"{of}crop_{row}_{method}"], title)
     return figure
 
 
@@ -153,6 +153,7 @@ FIGURES = {
     "figure_4": Figure(figure_4, ("references", "table_1")),
     "figure_5": Figure(figure_5, ("figure_5",)),
     "figures_6_7": Figure(figure_6_7, ("figures_6_7",)),
+    "figures_6_7_kept": Figure(functools.partial(figure_6_7, of="kept_"), ("kept_weights",)),
     "residual": Figure(figure_residual, ("residuals",)),
     "table_2": Figure(figure_table_2, ("references", "table_2")),
 }
