@@ -77,14 +77,14 @@ def make_draw(batch: int, regions: int) -> Callable:
         def of_image(boxes, labels, key):
             shared = iou(squares, boxes)
             best, which = shared.max(axis=1), shared.argmax(axis=1)
-            found = best >= OBJECT
+            is_object = best >= OBJECT
             # Among equals the draw decides: objects' regions first for a quarter, then the others first.
             draws = jax.random.uniform(key, best.shape)
-            first = jax.lax.top_k(draws + found, of_objects)[1]
-            left = (draws + ~found).at[first].set(-1)
+            first = jax.lax.top_k(draws + is_object, of_objects)[1]
+            left = (draws + ~is_object).at[first].set(-1)
             chosen = jnp.concatenate([first, jax.lax.top_k(left, regions - of_objects)[1]])
             target = which[chosen]
-            return squares[chosen], jnp.where(found[chosen], labels[target], 0), boxes[target]
+            return squares[chosen], jnp.where(is_object[chosen], labels[target], 0), boxes[target]
 
         keys = jax.random.split(luck, batch)
         return images[i], *jax.vmap(of_image)(boxes[i], labels[i], keys)
@@ -123,11 +123,11 @@ def _looked(net: Detector):
 
 def detect(net: Detector, params, images: np.ndarray) -> list[Found]:
     """What a network finds in each image, boxes in pixels."""
-    found = []
+    detected = []
     for start in range(0, len(images), AT_ONCE):
         shares, boxes, _ = map(np.asarray, _looked(net)(params, images[start : start + AT_ONCE]))
-        found += [_of_image(*of_image) for of_image in zip(shares, boxes, strict=True)]
-    return found
+        detected += [_of_image(*of_image) for of_image in zip(shares, boxes, strict=True)]
+    return detected
 
 
 def _of_image(shares: np.ndarray, boxes: np.ndarray) -> Found:
@@ -144,9 +144,9 @@ def precision(net: Detector, params, scenes: Scenes, threshold: float) -> float:
     return _precision(detect(net, params, scenes.images), scenes, threshold)
 
 
-def _precision(found: list[Found], scenes: Scenes, threshold: float) -> float:
+def _precision(detected: list[Found], scenes: Scenes, threshold: float) -> float:
     classes = range(1, len(CLASSES))
-    return mean_average_precision(found, scenes.boxes, scenes.labels, classes, threshold)
+    return mean_average_precision(detected, scenes.boxes, scenes.labels, classes, threshold)
 
 
 def detection(
@@ -174,9 +174,9 @@ def detection(
         ended = learn(f"detection-{arm}", net, params, task, keys, watch, schedule)
         history |= ended.history
         metrics[f"detection_rate_{arm}"] = ended.rates
-        found = [detect(net, p, test.images) for p in ended.params]
+        detected = [detect(net, p, test.images) for p in ended.params]
         for name, threshold in THRESHOLDS.items():
-            metrics[f"map_{name}_{arm}"] = [_precision(f, test, threshold) for f in found]
+            metrics[f"map_{name}_{arm}"] = [_precision(f, test, threshold) for f in detected]
         if ARMS[arm][1]:
             pictures = figure_7_arrays(net, ended.params[0], test)
     for name in THRESHOLDS:

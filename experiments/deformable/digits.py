@@ -187,21 +187,21 @@ def compare(
 
 def comparisons(change: str, accuracies: Mapping[str, list[float]]) -> dict[str, list[float]]:
     """What the arms' accuracies, in percent, say of one another, seed by seed."""
-    found = {}
+    metrics = {}
     for arm, reached in accuracies.items():
         pairs = zip(reached, accuracies["plain"], strict=True)
         removed = [(ours - theirs) / max(100 - theirs, 1e-9) for ours, theirs in pairs]
-        found[f"{change}_removed_{arm}"] = removed
+        metrics[f"{change}_removed_{arm}"] = removed
     if "deformable_3" not in accuracies:
-        return found
+        return metrics
     best = accuracies["deformable_3"]
     if atrous := [reached for arm, reached in accuracies.items() if arm.startswith("atrous")]:
         pairs = zip(best, *atrous, strict=True)
-        found[f"{change}_over_atrous"] = [ours - max(theirs) for ours, *theirs in pairs]
+        metrics[f"{change}_over_atrous"] = [ours - max(theirs) for ours, *theirs in pairs]
     if "transformer" in accuracies:
         pairs = zip(best, accuracies["transformer"], strict=True)
-        found[f"{change}_over_transformer"] = [ours - theirs for ours, theirs in pairs]
-    return found
+        metrics[f"{change}_over_transformer"] = [ours - theirs for ours, theirs in pairs]
+    return metrics
 
 
 def _differences(metrics: Mapping, one: str, other: str) -> list[float]:

@@ -36,17 +36,17 @@ def run(config: Config, key: jax.Array, data: Data, watch: Watch | None = None, 
 def memory(config: Config, keys, data: Data, watch: Watch, needs: Needs) -> Result:
     """A translation memory: nothing is learned, and of no seed."""
     known, asked = ([source for source, _ in side] for side in (data.train, data.test))
-    found = [data.train[i][1] for i in most_similar(known, asked)]
-    return Result({f"memory_{name}": v for name, v in scored(data, found).items()})
+    translated = [data.train[i][1] for i in most_similar(known, asked)]
+    return Result({f"memory_{name}": v for name, v in scored(data, translated).items()})
 
 
-def scored(data: Data, found: Sequence[Words]) -> dict[str, float]:
+def scored(data: Data, translated: Sequence[Words]) -> dict[str, float]:
     """BLEU of the test set, and of each fifth of it by the length of the source; share that is exact."""
     targets = [target for _, target in data.test]
-    exact = [ours == theirs for ours, theirs in zip(found, targets, strict=True)]
-    metrics = {"bleu": bleu(found, targets), "exact": float(np.mean(exact))}
+    exact = [ours == theirs for ours, theirs in zip(translated, targets, strict=True)]
+    metrics = {"bleu": bleu(translated, targets), "exact": float(np.mean(exact))}
     for i, group in enumerate(by_length(data)):
-        metrics[f"bleu_{i}"] = bleu([found[j] for j in group], [targets[j] for j in group])
+        metrics[f"bleu_{i}"] = bleu([translated[j] for j in group], [targets[j] for j in group])
     return metrics
 
 
@@ -68,12 +68,15 @@ def train_and_test(
     sources = [source for source, _ in data.test]
     for i in range(len(keys)):
         params = member(trained.params, i)
-        found = translations(config, model, params, data.vocabularies, sources, config.beam)
+        translated = translations(config, model, params, data.vocabularies, sources, config.beam)
         if i == 0:
-            shown = [*zip(data.test, found.words, strict=True)][:SHOWN]
+            shown = [*zip(data.test, translated.words, strict=True)][:SHOWN]
         rows.append(
-            scored(data, found.words)
-            | {"perplexity": perplexity(model, params, test), "ended": float(found.ended.mean())}
+            scored(data, translated.words)
+            | {
+                "perplexity": perplexity(model, params, test),
+                "ended": float(translated.ended.mean()),
+            }
         )
     metrics = {f"{name}_{what}": [row[what] for row in rows] for what in rows[0]}
     metrics[f"{name}_rate"] = trained.rates

@@ -44,14 +44,14 @@ def alignment(config: Config, keys: jax.Array, data: Data, watch: Watch, needs: 
     source, target = (padded(side, vocabulary, length) for side, vocabulary in sides)
     parts = list(zip(in_parts(source), in_parts(target), strict=True))
     stacked, _ = needs["search"].weights["search"]
-    found = []
+    measured = []
     for i in range(len(keys)):
         looked = [np.asarray(attended(model, member(stacked, i), *part)) for part in parts]
         weights = np.concatenate(looked)[: len(pairs)]
-        found.append(found_at(pairs, weights))
+        measured.append(found_at(pairs, weights))
         if i == 0:
             arrays = drawn(pairs, weights)
-    metrics = {f"alignment_{name}": [one[name] for one in found] for name in found[0]}
+    metrics = {f"alignment_{name}": [one[name] for one in measured] for name in measured[0]}
     return Result(metrics, arrays=arrays)
 
 
@@ -63,15 +63,15 @@ def found_at(pairs: Sequence[Pair], weights: np.ndarray) -> dict[str, float]:
     Args:
       weights: `[n, T, S]`, sums to one over the words of a source and its end.
     """
-    found, even = [], []
+    shares, even = [], []
     for (source, target), looked in zip(pairs, weights, strict=True):
         for t, word in enumerate(target):
             if COUNTERPARTS.get(word) in source:
                 place = source.index(COUNTERPARTS[word])
                 near = slice(max(place - 1, 0), place + 2)
-                found.append(looked[t, near].sum())
+                shares.append(looked[t, near].sum())
                 even.append(len(range(len(source) + 1)[near]) / (len(source) + 1))
-    return {"found": float(np.mean(found)), "even": float(np.mean(even))} if found else {}
+    return {"found": float(np.mean(shares)), "even": float(np.mean(even))} if shares else {}
 
 
 def drawn(pairs: Sequence[Pair], weights: np.ndarray) -> dict[str, np.ndarray]:

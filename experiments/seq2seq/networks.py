@@ -99,19 +99,19 @@ def translations(
     order = np.argsort(
         (source != PAD).sum(axis=1), kind="stable"
     )  # a part is over with its longest
-    found = [
+    parts = [
         np.asarray(_translate(model, beams, length, params, part))
         for part in in_parts(source[order])
     ]
-    rows = np.concatenate([np.zeros((0, length), np.int32), *found])[: len(source)]
+    rows = np.concatenate([np.zeros((0, length), np.int32), *parts])[: len(source)]
     rows = rows[np.argsort(order, kind="stable")]
     return Translated([vocabularies[1].decode(row) for row in rows], (rows == END).any(axis=1))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _translate(model, beams, length, params, source):
-    found = translate(model, params, never_empty(source), beams=beams, length=length)
-    return found.words[:, 0]
+    translated = translate(model, params, never_empty(source), beams=beams, length=length)
+    return translated.words[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -131,5 +131,9 @@ def translated(by: Translator, lines: Sequence[str], beam: int) -> list[str]:
         unknown = [w for w, code in zip(words, codes, strict=True) if code == UNKNOWN]
         if unknown:
             print(f"line {number}: not known, read as [UNK]: {' '.join(unknown)}", file=sys.stderr)
-    found = translations(by.config, by.model, by.params, by.vocabularies, sentences, beam).words
-    return [detokenise(ours) if words else "" for words, ours in zip(sentences, found, strict=True)]
+    translated = translations(
+        by.config, by.model, by.params, by.vocabularies, sentences, beam
+    ).words
+    return [
+        detokenise(ours) if words else "" for words, ours in zip(sentences, translated, strict=True)
+    ]
