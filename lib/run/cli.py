@@ -33,9 +33,10 @@ def main(package: str, argv: list[str] | None = None) -> None:
             sys.stdout.flush()
             print(printable(f"{name}: {error}"), file=sys.stderr)
             code = error.code
-        except KeyboardInterrupt:
-            print(f"{name}: interrupted", file=sys.stderr)
-            code = 130
+        except KeyboardInterrupt as error:
+            stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
+            print(f"{name}: {stopped.said}", file=sys.stderr)
+            code = stopped.code
         else:
             return
         finally:

@@ -52,6 +52,12 @@ def test_an_interrupted_training_is_saved_and_its_message_continues_it(
     assert_same_run(folder, undisturbed)
 
 
+def test_time_that_is_up_before_anything_is_computed_is_said_as_such(run, tmp_path):
+    ended = run("smoke", "--minutes", 1e-6, "--out", tmp_path / "run")
+    assert (ended.code, ended.err) == (75, "toy: the time is up\n")
+    assert run("smoke", "--out", tmp_path / "run").code == 0
+
+
 def test_a_run_leaves_in_time_and_goes_on(run, tmp_path, monkeypatch):
     """The clock jumps: the time is up in the middle of the first training."""
     clock, real = [0.0], time.monotonic
