@@ -77,13 +77,12 @@ def table_2(result: Result) -> Drawing:
 
 def figure_4(result: Result) -> Drawing:
     """Figure 4: the source words by their embeddings, coloured by class where they are numerals."""
-    figure, axis = subplots(width=6, height=5)
+    figure, axis = subplots(width=7, height=5.5)
     _bare(figure, axis)
     points, names = result.arrays["words_map"], result.arrays["words_names"]
-    for (x, y), name in zip(points, names, strict=True):
-        axis.plot(x, y, ",", alpha=0)
-        axis.text(x, y, name, fontsize=7, color=COLORS.get(CLASS.get(str(name)), DATA), ha="center")
-    axis.margins(0.1)
+    axis.scatter(*points.T, c=_colors(names), s=1, alpha=0.5)
+    axis.margins(0.05)
+    _written(axis, points, names, size=7, ha="center")
     return figure
 
 
@@ -95,19 +94,42 @@ def figure_5(result: Result) -> Drawing:
     figure, axis = subplots(width=9, height=6)
     _bare(figure, axis)
     points, names = result.arrays["phrases_map"], result.arrays["phrases_names"]
-    colors = [COLORS.get(CLASS.get(str(name).split()[-1]), DATA) for name in names]
-    axis.scatter(*points.T, c=colors, s=8)
+    axis.scatter(*points.T, c=_colors(names), s=8)
     axis.margins(0.03)
     low, high = axis.get_xlim()
     axis.set_xlim(low, high + 0.1 * (high - low))  # for what is written beside the last
-    step = max(1, len(names) // NAMED)
-    for (x, y), name, color in list(zip(points, names, colors, strict=True))[::step]:
-        axis.text(x, y, str(name), fontsize=5.5, color=color)
-    if any(str(name).split()[-1] in CLASS for name in names):
+    if _numerals(names):
         for kind, color in COLORS.items():
             axis.plot([], [], "o", color=color, ms=4, label=f"ends with a {kind}")
         axis.legend(fontsize=7, loc="best")
+    step = max(1, len(names) // NAMED)
+    _written(axis, points[::step], names[::step], size=5.5)
     return figure
+
+
+def _numerals(names) -> bool:
+    """Whether there are any: other texts have marks alone in common with numbers."""
+    return bool({CLASS.get(str(name).split()[-1]) for name in names} - {None, "mark"})
+
+
+def _colors(names) -> list[str]:
+    """By the class of the last word, if there are numerals."""
+    if not _numerals(names):
+        return [DATA] * len(names)
+    return [COLORS.get(CLASS.get(str(name).split()[-1]), DATA) for name in names]
+
+
+def _written(axis, points, names, size: float, **style) -> None:
+    """The names beside their points, those left out that would lie on one that is there."""
+    renderer, taken = axis.figure.canvas.get_renderer(), []
+    axis.autoscale_view()  # settles where the points are
+    for (x, y), name, color in zip(points, names, _colors(names), strict=True):
+        text = axis.text(x, y, str(name), fontsize=size, color=color, **style)
+        box = text.get_window_extent(renderer)
+        if any(box.overlaps(other) for other in taken):
+            text.remove()
+        else:
+            taken.append(box)
 
 
 def _bare(figure: Drawing, axis) -> None:
