@@ -202,6 +202,7 @@ _MEASURED = {
     "agent": (
         *("random", "dqn_score", "dqn_best", "dqn_q", "above_random", "normalised"),
         *("score_travel", "held_out_q_travel", "neighbours_agree", "value_*"),
+        *("training_score", "of_published"),
     ),
     "replay_target": (
         *("dqn_[0-9]*", "no_target_*", "no_replay_*", "neither_*", "table_*"),

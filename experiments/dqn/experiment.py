@@ -10,8 +10,8 @@ import numpy as np
 from experiments.dqn import atari, minatar
 from experiments.dqn.chain import learn_chain
 from experiments.dqn.config import GAMES, PREFIXES, Config, check_network
-from experiments.dqn.measures import looks, travel
-from experiments.dqn.published import normalised
+from experiments.dqn.measures import looks, training_score, travel
+from experiments.dqn.published import MINATAR, MINATAR_STEPS, normalised, share_of_published
 from experiments.dqn.variants import AGENTS, CELLS, Variant, cell_name, full_agent
 from lib.base.errors import UserError
 from lib.envs.names import is_atari, slug
@@ -113,9 +113,21 @@ def agent(config: Config, name: str, keys, watch: Watch, needs) -> Result:
     if is_atari(name):
         metrics[f"{game}_normalised"] = [normalised(name, score) for score in scores]
         return result | Result(metrics)
+    metrics |= beside_published(config, game, result.history[f"{game}-dqn"], random)
     stacked, _ = result.weights[f"{game}-dqn"]
     params = [member(stacked, i) for i in range(len(keys))]
     return result | Result(metrics) | looks(config, name, variant, params, purpose(key, "looks"))
+
+
+def beside_published(config: Config, game: str, history: list[dict], random: float) -> dict:
+    """What the agent scored in its last training episodes, where it trained as long as the published one."""
+    if game not in MINATAR or config.steps < MINATAR_STEPS:
+        return {}
+    scores = training_score(history, config.evaluate_every)
+    return {
+        f"{game}_training_score": scores,
+        f"{game}_of_published": [share_of_published(game, score, random) for score in scores],
+    }
 
 
 def study(config: Config, name: str, keys, watch: Watch, of: str) -> Result:

@@ -29,6 +29,16 @@ def travel(curve: np.ndarray) -> float:
     return float(np.abs(np.diff(curve)).sum() / span) if span > 0 else np.inf
 
 
+def training_score(history: list[dict], steps: int) -> list[float]:
+    """The mean raw return of the episodes of the last `steps` agent steps of a training, seed by seed.
+
+    Rows hold means a step of the reward and of how often an episode ended: what was won over what was played.
+    """
+    last = [row for row in history if row["agent_steps"] > history[-1]["agent_steps"] - steps]
+    won, ended = (np.sum([row[what] for row in last], axis=0) for what in ("reward", "ended"))
+    return (won / np.where(ended > 0, ended, np.nan)).tolist()
+
+
 def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:
     """t-SNE of `features` `[n, d]` in the plane, `[n, 2]` (van der Maaten & Hinton 2008)."""
     perplexity = min(30, (len(features) - 1) / 3)

@@ -13,8 +13,8 @@ from experiments.dqn.agent import exploration, make_agent
 from experiments.dqn.chain import learn_chain
 from experiments.dqn.config import PARTS, PRESETS
 from experiments.dqn.episodes import make_scorer, make_watcher
-from experiments.dqn.experiment import load_data, run
-from experiments.dqn.measures import embed, neighbours_agree, travel
+from experiments.dqn.experiment import beside_published, load_data, run
+from experiments.dqn.measures import embed, neighbours_agree, training_score, travel
 from experiments.dqn.published import SCORES, normalised
 from experiments.dqn.scripts import around_rewards, meet_a_fish
 from experiments.dqn.variants import AGENTS, CELLS, cell_name, full_agent
@@ -213,6 +213,26 @@ def test_travel_is_one_for_a_rising_curve_and_large_for_noise():
     assert travel(np.array([0, 1, 5, 9])) == 1
     assert travel(np.array([0, 1, 0, 1, 0])) == 4
     assert travel(np.zeros(3)) == np.inf
+
+
+def test_a_training_score_is_what_was_won_in_an_episode_of_its_end():
+    rows = [
+        {"agent_steps": 100, "reward": [9.0, 9.0], "ended": [1.0, 1.0]},
+        {"agent_steps": 200, "reward": [0.5, 0.0], "ended": [0.1, 0.2]},
+        {"agent_steps": 300, "reward": [0.3, 0.0], "ended": [0.1, 0.0]},
+    ]
+    np.testing.assert_allclose(training_score(rows, 200), [4, 0])
+    assert np.isnan(training_score(rows, 100)[1])
+
+
+def test_scores_stand_beside_the_published_ones_only_after_as_many_steps():
+    rows = [{"agent_steps": 5_000_000, "reward": [0.05], "ended": [0.01]}]
+    long = replace(PRESETS["laptop"], steps=5_000_000)
+    found = beside_published(long, "breakout", rows, 0.5)
+    assert found["breakout_training_score"] == [pytest.approx(5)]
+    assert found["breakout_of_published"] == [pytest.approx((5 - 0.5) / (9.23 - 0.5))]
+    assert beside_published(PRESETS["laptop"], "breakout", rows, 0.5) == {}
+    assert beside_published(long, "catch", rows, 0.5) == {}
 
 
 def test_values_around_rewards_that_stand_alone():
