@@ -84,8 +84,8 @@ CURVES = (
 )
 
 
-# MinAtar's own agent learns five million frames. Half of what it gains on a random player is far above one, and
-# above what ours had after a tenth of them in Asterix and Seaquest; set before a run of that length was looked at.
+# Half of what the published agent gains on a random player: more than ours had in Asterix and Seaquest after
+# half a million frames. Set before a run of five million was looked at.
 SHARE = 0.5
 
 

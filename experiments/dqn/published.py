@@ -1,5 +1,4 @@
-"""Scores that others published: Nature, Extended Data Tables 2 to 4, on Atari games; on MinAtar's. Light: imports
-nothing."""
+"""Scores that others published, on games of Atari and of MinAtar. Light: imports nothing."""
 
 SCORES = {
     "ALE/Alien-v5": (227.8, 6875, 3069),
@@ -52,7 +51,7 @@ SCORES = {
     "ALE/WizardOfWor-v5": (563.5, 4757, 3393),
     "ALE/Zaxxon-v5": (32.5, 9173, 4977),
 }
-"""Table 2: of a random player, a professional human tester, and DQN."""
+"""Nature, Extended Data Table 2: of a random player, a professional human tester, and DQN."""
 
 ABLATIONS = {
     "ALE/Breakout-v5": (316.8, 240.7, 10.2, 3.2, 3.00),
@@ -61,21 +60,20 @@ ABLATIONS = {
     "ALE/Seaquest-v5": (2894.4, 822.6, 1003.0, 275.8, 656.9),
     "ALE/SpaceInvaders-v5": (1088.9, 826.3, 373.2, 302.0, 301.3),
 }
-"""Table 3: with replay and target network, without the target network, without replay, with neither; Table 4:
-a linear network."""
+"""Extended Data Table 3: with replay and target network, without the target network, without replay, with
+neither; Table 4: a linear network."""
 
-
-# MinAtar's paper (Young & Tian 2019, arXiv:1903.03176) and Obando-Ceron & Castro (2021, arXiv:2011.14826) show
-# curves and print no table. What is sure of them is what their released code sets:
+# MinAtar's paper (Young & Tian 2019, arXiv:1903.03176) and Obando-Ceron & Castro (2021, arXiv:2011.14826)
+# show curves and print no table. What is sure of them is what their released code sets:
 #
-#   2019: 5 million frames, an update at every frame, batch 32, memory 100 000, target every 1 000 frames, epsilon 1
-#     to 0.1 over 100 000 frames, centred RMSProp (0.00025, momentum 0.95), gradients averaged; 30 seeds; shown is the
-#     mean return of the episodes that it trains on.
-#   2021: 10 million frames, an update in four, Adam (0.00025); the rest as above but for epsilon.
+#   2019: 5 million frames, an update at each, batch 32, memory 100 000, target every 1 000, epsilon 1 to 0.1
+#     over 100 000, centred RMSProp (0.00025, momentum 0.95), gradients averaged; 30 seeds; shown is the mean
+#     return of the episodes that it trains on.
+#   2021: 10 million frames, an update in four, Adam (0.00025); memory, batch and target as above.
 #
-# Of the numbers below that of Breakout is printed (the README of github.com/joash2003/rainbow-minatar: "follow the
-# MinAtar paper", 3 seeds, 5 million frames, 9.23 +- 0.13); the other four are remembered from the curves of 2019,
-# UNSURE to perhaps a third: nobody here had the figure to read them off.
+# The number of Breakout is printed (README of github.com/joash2003/rainbow-minatar: hyperparameters of the
+# MinAtar paper, 3 seeds, 5 million frames, 9.23 +- 0.13). The other four are remembered from the curves of
+# 2019 and UNSURE, perhaps by a third: nobody here could look at the figure.
 MINATAR = {
     "breakout": (9.23, True),
     "space_invaders": (45.0, False),
