@@ -201,7 +201,7 @@ GAMES = {slug(name): name for name in (*CHANNELS, *ATARI)}
 _MEASURED = {
     "agent": (
         *("random", "dqn_score", "dqn_best", "dqn_q", "above_random", "normalised"),
-        *("score_travel", "held_out_q_travel", "neighbours_agree", "value_*"),
+        *("score_travel", "held_out_q_travel", "neighbours_*", "value_*"),
         *("training_score", "of_published"),
     ),
     "replay_target": (

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from PIL import Image
 
 from experiments.dqn.claims import ATARI
@@ -64,29 +65,36 @@ def figure_2(result: Result, *games: str) -> Figure:
     return figure
 
 
+MOMENTS = {
+    "breakout": ("on its way up", "about to strike", "the brick is gone"),
+    "freeway": ("on the way", "about to arrive", "back at the bottom"),
+    "seaquest": ("a fish appears", "about to be hit", "it is gone"),
+}
+"""What is seen at A, B and C of Figure 3."""
+
+
 def figure_3(result: Result, game: str) -> Figure | None:
     """2013, Figure 3: the value along a scripted stretch of a game, and its screens A, B and C.
 
-    In Seaquest, the game of the paper, a fish appears, A, is about to be hit, B, and is gone, C. None where
-    nothing is reached in the others.
+    None where nothing is reached.
     """
     values, reward = (result.arrays[f"{game}_scripted_{k}"] for k in ("value", "reward"))
-    screens = colored(result.arrays[f"{game}_scripted"])
-    hits = np.flatnonzero(reward > 0)
+    pictures, hits = result.arrays[f"{game}_scripted"], np.flatnonzero(reward > 0)
     if game == "seaquest":
-        start, end, marks = 0, len(reward), {"A": APPEARS + 1, "B": hits[0], "C": hits[0] + 2}
+        start, end, marks = 0, len(reward), (APPEARS + 1, hits[0], hits[0] + 2)
     else:
         alone = [h for i, h in enumerate(hits) if h > 30 and h - hits[i - 1] > 8]
         if not alone:
             return None
-        before, after, long = (12, 2, 90) if game == "freeway" else (6, 1, 22)
-        start, end = max(0, alone[0] - 40), min(alone[0] + long, len(reward))
-        marks = {"A": alone[0] - before, "B": alone[0], "C": alone[0] + after}
-    figure, axes = subplots(2, 3, width=7.5, height=4.6, gridspec_kw={"height_ratios": [1.1, 1]})
-    for axis, (letter, t) in zip(axes[0], marks.items(), strict=True):
-        axis.imshow(screens[t])
+        back, before, after, on = (40, 12, 2, 90) if game == "freeway" else (20, 4, 1, 14)
+        start, end = max(0, alone[0] - back), min(alone[0] + on, len(reward))
+        marks = (alone[0] - before, alone[0], alone[0] + after)
+    figure, axes = subplots(2, 3, width=7.5, height=5.2, gridspec_kw={"height_ratios": [1.1, 1]})
+    for axis, letter, moment, t in zip(axes[0], "ABC", MOMENTS[game], marks, strict=True):
+        axis.imshow(colored(pictures[t]))
         axis.set_axis_off()
-        axis.set_title(letter)
+        axis.set_title(f"{letter}: {moment}")
+    _key(figure, game, pictures[list(marks)])
     grid = axes[1, 0].get_gridspec()
     for axis in axes[1]:
         axis.remove()
@@ -95,15 +103,18 @@ def figure_3(result: Result, game: str) -> Figure | None:
     steps = np.arange(start, end)
     # How values change is asked, and agents differ by how high they are.
     values = values - values[:, start : start + 1]
-    for value in values:
-        trace.plot(steps, value[start:end], color=MODEL, lw=0.6, alpha=0.5)
+    if len(values) > 1:
+        trace.plot(steps, values[:, start:end].T, color=MODEL, lw=0.6, alpha=0.5)
     mean = values.mean(axis=0)
     trace.plot(steps, mean[start:end], color=MODEL)
-    for letter, t in marks.items():
-        trace.plot(t, mean[t], "o", color=DATA, ms=4)
-        trace.annotate(letter, (t, mean[t]), textcoords="offset points", xytext=(5, 5))
     for t in hits[(hits >= start) & (hits < end)]:
         trace.axvline(t, color=GUIDE, lw=0.8, ls=":", zorder=0)
+    for letter, t in zip("ABC", marks, strict=True):
+        trace.plot(t, mean[t], "o", color=DATA, ms=4)
+        # Above the curve, where no curve runs.
+        trace.annotate(
+            letter, (t, 1), xycoords=("data", "axes fraction"), ha="center", weight="bold"
+        )
     trace.set(
         xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)",
         ylabel="max Q, less the first",
@@ -111,30 +122,53 @@ def figure_3(result: Result, game: str) -> Figure | None:
     return figure
 
 
+def _key(figure: Figure, game: str, pictures: np.ndarray) -> None:
+    """Which colour is what, of the channels that are seen in `pictures` `[n, h, w, c]`."""
+    count = pictures.shape[-1]
+    colors = colored(np.eye(count, dtype=bool)) / 255
+    seen = [i for i in range(count) if pictures[..., i].any()]
+    patches = [Patch(color=colors[i], label=CHANNELS[game][i].replace("_", " ")) for i in seen]
+    figure.legend(handles=patches, loc="outside upper center", ncols=4, fontsize=8)
+
+
 def figure_4(result: Result, game: str) -> Figure:
-    """Nature, Figure 4: t-SNE of the last hidden layer, coloured by value, with some of the states."""
-    plane, value = result.arrays[f"{game}_tsne"], result.arrays[f"{game}_tsne_value"]
+    """Nature, Figure 4: t-SNE of the last hidden layer, coloured by value, with some of the states.
+
+    Beside it the map of the same states that a network makes which has learned nothing, in the same colours.
+    """
+    value, letters = result.arrays[f"{game}_tsne_value"], "abcdef"
     screens = colored(result.arrays[f"{game}_tsne_pictures"])
-    figure, axis = subplots(width=7, height=5.2)
-    dots = axis.scatter(*plane.T, c=value, s=7, cmap="turbo")
-    figure.colorbar(dots, label="max Q", shrink=0.7)
     order = np.argsort(value)
-    for place, share in enumerate((0.02, 0.2, 0.4, 0.6, 0.8, 0.98)):
-        i, letter = order[int(share * (len(order) - 1))], "abcdef"[place]
-        inset = axis.inset_axes([0.01 + 0.165 * place, 1.03, 0.15, 0.18])
-        inset.imshow(screens[i])
-        inset.set(xticks=[], yticks=[])
-        inset.set_title(f"{letter}: {value[i]:.1f}", fontsize=8)
-        axis.plot(*plane[i], "o", mfc="none", color=DATA, ms=9)
-        axis.annotate(
-            *(letter, plane[i]),
-            **{"textcoords": "offset points", "xytext": (5, 5), "weight": "bold", "color": DATA},
-        )
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-    axis.set_xlabel(
-        f"{title(game)}: states of the agent's own play, t-SNE of the last hidden layer"
-    )
+    chosen = [order[int(share * (len(order) - 1))] for share in (0.02, 0.2, 0.4, 0.6, 0.8, 0.98)]
+    figure, axes = subplots(2, 6, width=9, height=6, gridspec_kw={"height_ratios": [1, 2.6]})
+    for axis, letter, i in zip(axes[0], letters, chosen, strict=True):
+        axis.imshow(screens[i])
+        axis.set(xticks=[], yticks=[], title=f"{letter}: {value[i]:.1f}")
+    grid = axes[1, 0].get_gridspec()
+    for axis in axes[1]:
+        axis.remove()
+    maps = [figure.add_subplot(grid[1, half]) for half in (slice(0, 3), slice(3, 6))]
+    planes = [result.arrays[f"{game}_tsne{network}"] for network in ("", "_untrained")]
+    limits = np.quantile(
+        value, [0.02, 0.98]
+    )  # a few states would otherwise take half of the colours
+    for axis, plane, words in zip(maps, planes, ("trained", "untrained"), strict=True):
+        dots = axis.scatter(*plane.T, c=value, s=9, cmap="viridis", vmin=limits[0], vmax=limits[1])
+        for letter, i in zip(letters, chosen, strict=True):
+            axis.plot(*plane[i], "o", mfc="none", color="#d1495b", ms=9, mew=1.5)
+            axis.annotate(
+                *(letter, plane[i]),
+                **{
+                    "textcoords": "offset points",
+                    "xytext": (6, 4),
+                    "weight": "bold",
+                    "color": DATA,
+                },
+            )
+        axis.set(xticks=[], yticks=[], xlabel=f"last hidden layer, {words}")
+        axis.spines[:].set_visible(False)
+    figure.colorbar(dots, ax=maps, label="max Q of the trained network", shrink=0.8, extend="both")
+    figure.suptitle(f"{title(game)}: states of the agent's own play")
     return figure
 
 

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from experiments.dqn import minatar
-from experiments.dqn.agent import make_agent
+from experiments.dqn.agent import Agent, make_agent
 from experiments.dqn.config import Config
 from experiments.dqn.episodes import make_watcher
 from experiments.dqn.scripts import MEASURES, SCRIPTS
@@ -55,18 +55,35 @@ def neighbours_agree(plane: np.ndarray, value: np.ndarray, k: int = 10) -> float
     return float(1 - left / value.var()) if value.var() > 0 else np.nan
 
 
+def untrained_features(agent: Agent, frames: np.ndarray, key: jax.Array) -> np.ndarray:
+    """What the last layer of a network that has learned nothing sees in `frames`, `[t, hidden]`."""
+
+    def features(frames, key):
+        pictures = agent.look(frames)
+        params = agent.net.init(key, pictures[:1])
+        return agent.net.apply(params, pictures, features=True)
+
+    return np.asarray(jax.jit(features)(frames, key))
+
+
 def looks(config: Config, name: str, variant: Variant, params: list, key: jax.Array) -> Result:
     """What the values do along a game (Figure 3 of 2013), and how the last layer sees states (Figure 4)."""
     metrics, arrays = {}, {}
     agent = make_agent(config, name, variant)
     watch = make_watcher(agent, config.evaluate_epsilon, MAPPED)
     games = [jax.device_get(watch(p, purpose(key, "own"))) for p in params]
+    values = [game.q.max(axis=1) for game in games]
     planes = [embed(game.features) for game in games]
-    metrics[f"{name}_neighbours_agree"] = [
-        neighbours_agree(plane, game.q.max(axis=1))
-        for plane, game in zip(planes, games, strict=True)
-    ]
-    arrays |= {f"{name}_tsne": planes[0], f"{name}_tsne_value": games[0].q.max(axis=1)}
+    raw = [embed(untrained_features(agent, game.frames, purpose(key, "raw"))) for game in games]
+    agree, raw_agree = (
+        [neighbours_agree(plane, value) for plane, value in zip(each, values, strict=True)]
+        for each in (planes, raw)
+    )
+    metrics[f"{name}_neighbours_agree"] = agree
+    metrics[f"{name}_neighbours_untrained"] = raw_agree
+    metrics[f"{name}_neighbours_gain"] = [a - b for a, b in zip(agree, raw_agree, strict=True)]
+    arrays |= {f"{name}_tsne": planes[0], f"{name}_tsne_untrained": raw[0]}
+    arrays[f"{name}_tsne_value"] = values[0]
     arrays[f"{name}_tsne_pictures"] = minatar.pictures(agent, games[0].frames)
     arrays[f"{name}_played"] = arrays[f"{name}_tsne_pictures"][:SHOWN]
     arrays[f"{name}_played_q"] = games[0].q[:SHOWN]

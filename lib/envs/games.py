@@ -1,8 +1,8 @@
 """Games as pure functions, that compile into the training loop: MinAtar's five, and Catch.
 
 MinAtar (Young & Tian 2019, arXiv:1903.03176) plays five Atari games on a picture of 10 x 10 with a
-channel for each kind of thing. Its JAX version is pgx-minatar's; a test holds it against the original
-package, step by step; its Seaquest differs in three ways, which the test names.
+channel for each kind of thing. Its JAX version is pgx-minatar's, Seaquest's as mended in `lib.envs.seaquest`;
+a test holds all five against the original package, step by step.
 """
 
 import importlib
@@ -88,8 +88,10 @@ def make_game(name: str, *, sticky: float = 0.0, hide: tuple[str, ...] = ()) -> 
 
 
 def _minatar(name: str, sticky: float):
-    module = importlib.import_module(f"pgx_minatar.{name}")
-    kind = "MinAtar" + name.title().replace("_", "")
+    package, kind = "pgx_minatar", "MinAtar" + name.title().replace("_", "")
+    if name == "seaquest":
+        package, kind = "lib.envs", "Seaquest"
+    module = importlib.import_module(f"{package}.{name}")
     return getattr(module, kind)(use_minimal_action_set=True, sticky_action_prob=sticky)
 
 
