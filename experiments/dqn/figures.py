@@ -1,6 +1,7 @@
 """The papers' figures, a game each, from the results of its parts."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -73,22 +74,50 @@ MOMENTS = {
 """What is seen at A, B and C of Figure 3."""
 
 
+class Stretch(NamedTuple):
+    """What Figure 3 shows: `pictures` `[t, h, w, c]`, `values` `[seeds, t]`, `reward` `[t]`, which of the
+    steps, and the steps A, B and C."""
+
+    pictures: np.ndarray
+    values: np.ndarray
+    reward: np.ndarray
+    steps: slice
+    marks: tuple[int, int, int]
+
+
+def _stretch(result: Result, game: str) -> Stretch | None:
+    """Breakout's agent plays itself, elsewhere a script does; None where no reward stands alone."""
+    if game == "breakout":
+        names = (f"{game}_played{k}" for k in ("", "_q", "_reward", "_over"))
+        pictures, q, reward, over = (result.arrays[name] for name in names)
+        values, back, before, after, on = q.max(axis=1)[None], 30, 4, 1, 14
+    else:
+        names = (f"{game}_scripted{k}" for k in ("", "_value", "_reward"))
+        pictures, values, reward = (result.arrays[name] for name in names)
+        over, back, before, after, on = np.zeros(len(reward), bool), 40, 12, 2, 90
+    hits = np.flatnonzero(reward > 0)
+    if game == "seaquest":
+        marks = (APPEARS + 1, hits[0], hits[0] + 2)
+        return Stretch(pictures, values, reward, slice(0, len(reward)), marks)
+    for i, hit in enumerate(hits):
+        alone = hit - hits[i - 1] > 8 if i else hit > 8
+        if alone and hit > back and not over[hit - back : hit + on].any():
+            steps = slice(hit - back, min(hit + on, len(reward)))
+            return Stretch(pictures, values, reward, steps, (hit - before, hit, hit + after))
+    return None
+
+
 def figure_3(result: Result, game: str) -> Figure | None:
-    """2013, Figure 3: the value along a scripted stretch of a game, and its screens A, B and C.
+    """2013, Figure 3: the value along a stretch of a game, and its screens A, B and C.
 
     None where nothing is reached.
     """
-    values, reward = (result.arrays[f"{game}_scripted_{k}"] for k in ("value", "reward"))
-    pictures, hits = result.arrays[f"{game}_scripted"], np.flatnonzero(reward > 0)
-    if game == "seaquest":
-        start, end, marks = 0, len(reward), (APPEARS + 1, hits[0], hits[0] + 2)
-    else:
-        alone = [h for i, h in enumerate(hits) if h > 30 and h - hits[i - 1] > 8]
-        if not alone:
-            return None
-        back, before, after, on = (40, 12, 2, 90) if game == "freeway" else (20, 4, 1, 14)
-        start, end = max(0, alone[0] - back), min(alone[0] + on, len(reward))
-        marks = (alone[0] - before, alone[0], alone[0] + after)
+    stretch = _stretch(result, game)
+    if stretch is None:
+        return None
+    pictures, values, reward, shown, marks = stretch
+    start, end = shown.start, shown.stop
+    hits = np.flatnonzero(reward > 0)
     figure, axes = subplots(2, 3, width=7.5, height=5.2, gridspec_kw={"height_ratios": [1.1, 1]})
     for axis, letter, moment, t in zip(axes[0], "ABC", MOMENTS[game], marks, strict=True):
         axis.imshow(colored(pictures[t]))
@@ -115,8 +144,9 @@ def figure_3(result: Result, game: str) -> Figure | None:
         trace.annotate(
             letter, (t, 1), xycoords=("data", "axes fraction"), ha="center", weight="bold"
         )
+    whose = "the agent's own" if game == "breakout" else "a script's"
     trace.set(
-        xlabel=f"step of a scripted stretch of {title(game)} (dotted: a reward)",
+        xlabel=f"step of {whose} play of {title(game)} (dotted: a reward)",
         ylabel="max Q, less the first",
     )
     return figure

@@ -12,7 +12,7 @@ from experiments.dqn import minatar
 from experiments.dqn.agent import Agent, make_agent
 from experiments.dqn.config import Config
 from experiments.dqn.episodes import make_watcher
-from experiments.dqn.scripts import MEASURES, SCRIPTS
+from experiments.dqn.scripts import MEASURES, OWN, SCRIPTS, own_values, value_error
 from experiments.dqn.variants import Variant
 from lib.run.keys import purpose
 from lib.run.result import Result
@@ -68,35 +68,59 @@ def untrained_features(agent: Agent, frames: np.ndarray, key: jax.Array) -> np.n
 
 def looks(config: Config, name: str, variant: Variant, params: list, key: jax.Array) -> Result:
     """What the values do along a game (Figure 3 of 2013), and how the last layer sees states (Figure 4)."""
-    metrics, arrays = {}, {}
     agent = make_agent(config, name, variant)
     watch = make_watcher(agent, config.evaluate_epsilon, MAPPED)
     games = [jax.device_get(watch(p, purpose(key, "own"))) for p in params]
+    own = games[0]
+    played = {
+        "": minatar.pictures(agent, own.frames),
+        **{"_q": own.q, "_reward": own.reward, "_over": own.terminal},
+    }
+    film = Result({}, arrays={f"{name}_played{what}": x[:SHOWN] for what, x in played.items()})
+    result = film | maps(agent, name, games, purpose(key, "raw"))
+    if name in OWN:
+        result |= Result(own_values(name, [game.q.max(axis=1) for game in games], games))
+    if name in SCRIPTS:
+        result |= scripted(config, name, variant, params, games, purpose(key, "script"))
+    return result
+
+
+def maps(agent: Agent, name: str, games: list, key: jax.Array) -> Result:
+    """t-SNE of the last layer, and of that of a network which has learned nothing, for the same states."""
     values = [game.q.max(axis=1) for game in games]
-    planes = [embed(game.features) for game in games]
-    raw = [embed(untrained_features(agent, game.frames, purpose(key, "raw"))) for game in games]
-    agree, raw_agree = (
+    planes = {
+        "": [embed(game.features) for game in games],
+        "_untrained": [embed(untrained_features(agent, game.frames, key)) for game in games],
+    }
+    agree, untrained = (
         [neighbours_agree(plane, value) for plane, value in zip(each, values, strict=True)]
-        for each in (planes, raw)
+        for each in planes.values()
     )
-    metrics[f"{name}_neighbours_agree"] = agree
-    metrics[f"{name}_neighbours_untrained"] = raw_agree
-    metrics[f"{name}_neighbours_gain"] = [a - b for a, b in zip(agree, raw_agree, strict=True)]
-    arrays |= {f"{name}_tsne": planes[0], f"{name}_tsne_untrained": raw[0]}
+    metrics = {
+        f"{name}_neighbours_agree": agree,
+        f"{name}_neighbours_untrained": untrained,
+        f"{name}_neighbours_gain": [a - b for a, b in zip(agree, untrained, strict=True)],
+    }
+    arrays = {f"{name}_tsne{network}": each[0] for network, each in planes.items()}
     arrays[f"{name}_tsne_value"] = values[0]
     arrays[f"{name}_tsne_pictures"] = minatar.pictures(agent, games[0].frames)
-    arrays[f"{name}_played"] = arrays[f"{name}_tsne_pictures"][:SHOWN]
-    arrays[f"{name}_played_q"] = games[0].q[:SHOWN]
-    arrays[f"{name}_played_reward"] = games[0].reward[:SHOWN]
-    if name in SCRIPTS:
-        steps, script = SCRIPTS[name]
-        # The script's actions are to be what happens.
-        steady = make_agent(replace(config, sticky=0.0), name, variant)
-        scripted = make_watcher(steady, 0.0, steps, script)
-        games = [jax.device_get(scripted(p, purpose(key, "script"))) for p in params]
-        values = [game.q.max(axis=1) for game in games]
-        metrics |= MEASURES[name](values, games)
-        arrays[f"{name}_scripted"] = minatar.pictures(agent, games[0].frames)
-        arrays[f"{name}_scripted_value"] = np.stack(values)
-        arrays[f"{name}_scripted_reward"] = games[0].reward
+    return Result(metrics, arrays=arrays)
+
+
+def scripted(config: Config, name: str, variant: Variant, params: list, own: list, key) -> Result:
+    """What the values do along a script's game, and how true they are there and in the agent's `own`."""
+    steps, script = SCRIPTS[name]
+    # The script's actions are to be what happens.
+    agent = make_agent(replace(config, sticky=0.0), name, variant)
+    watch = make_watcher(agent, 0.0, steps, script)
+    games = [jax.device_get(watch(p, key)) for p in params]
+    values = [game.q.max(axis=1) for game in games]
+    metrics = MEASURES[name](values, games)
+    for where, each in (("own", own), ("script", games)):
+        metrics[f"{name}_value_error_{where}"] = [value_error(g, config.gamma) for g in each]
+    arrays = {
+        f"{name}_scripted": minatar.pictures(agent, games[0].frames),
+        f"{name}_scripted_value": np.stack(values),
+        f"{name}_scripted_reward": games[0].reward,
+    }
     return Result(metrics, arrays=arrays)

@@ -1,4 +1,4 @@
-"""Games that a script plays while an agent looks on, and what its values do (2013, Figure 3)."""
+"""What an agent's values do along its own games, and along games that a script plays (2013, Figure 3)."""
 
 import jax
 import jax.numpy as jnp
@@ -62,13 +62,39 @@ def around_rewards(
     return np.array(windows).reshape(-1, before + 1 + after)
 
 
+def _around(values, games, before: int, after: int) -> tuple[list[float], list[float]]:
+    """How far values rise in the `before` steps to a reward, and fall in the `after` steps from there.
+
+    Means over the rewards of each game that stand alone; NaN where none does.
+    """
+    rises, falls = [], []
+    for value, seen in zip(values, games, strict=True):
+        around = around_rewards(value, seen.reward, seen.terminal, before, after=2)
+        some = len(around) > 0
+        rises.append(float((around[:, before] - around[:, 0]).mean()) if some else np.nan)
+        falls.append(
+            float((around[:, before] - around[:, before + after]).mean()) if some else np.nan
+        )
+    return rises, falls
+
+
+def own_values(name: str, values: list[np.ndarray], games: list) -> dict[str, list[float]]:
+    """Along the agents' own games: in the four steps to a reward, and in the step after it."""
+    rises, falls = _around(values, games, before=4, after=1)
+    return {f"{name}_value_own_rise": rises, f"{name}_value_own_fall": falls}
+
+
+def value_error(seen, gamma: float) -> float:
+    """The mean of |r + gamma V(s') - Q(s, a)|: how far a value is from what the next step says of it."""
+    taken = np.take_along_axis(seen.q, seen.action[:, None], axis=1)[:-1, 0]
+    after = np.where(seen.terminal[:-1], 0, seen.q[1:].max(axis=1))
+    return float(np.abs(np.clip(seen.reward[:-1], -1, 1) + gamma * after - taken).mean())
+
+
 def breakout_values(values: list[np.ndarray], games: list) -> dict[str, list[float]]:
     """Around each brick that is struck: from four steps before to the strike, and to the step after it."""
-    around = [around_rewards(v, s.reward, s.terminal) for v, s in zip(values, games, strict=True)]
-    return {
-        "breakout_value_rise": [float((a[:, 4] - a[:, 0]).mean()) for a in around],
-        "breakout_value_fall": [float((a[:, 4] - a[:, 5]).mean()) for a in around],
-    }
+    rises, falls = _around(values, games, before=4, after=1)
+    return {"breakout_value_rise": rises, "breakout_value_fall": falls}
 
 
 def seaquest_values(values: list[np.ndarray], games: list) -> dict[str, list[float]]:
@@ -83,16 +109,12 @@ def seaquest_values(values: list[np.ndarray], games: list) -> dict[str, list[flo
 
 def freeway_values(values: list[np.ndarray], games: list) -> dict[str, list[float]]:
     """Around each arrival at the other side: from twelve steps before, and to two steps after it."""
-    around = [
-        around_rewards(v, s.reward, s.terminal, before=12)
-        for v, s in zip(values, games, strict=True)
-    ]
-    return {
-        "freeway_value_rise": [float((a[:, 12] - a[:, 0]).mean()) for a in around],
-        "freeway_value_fall": [float((a[:, 12] - a[:, 14]).mean()) for a in around],
-    }
+    rises, falls = _around(values, games, before=12, after=2)
+    return {"freeway_value_rise": rises, "freeway_value_fall": falls}
 
 
+OWN = ("breakout", "seaquest")
+"""Games whose values are looked at along the agent's own play."""
 SCRIPTS = {
     "breakout": (1_500, keep_the_ball),
     "seaquest": (30, meet_a_fish),

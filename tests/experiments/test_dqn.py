@@ -12,11 +12,11 @@ from experiments.dqn import atari, minatar, play
 from experiments.dqn.agent import exploration, make_agent
 from experiments.dqn.chain import learn_chain
 from experiments.dqn.config import PARTS, PRESETS
-from experiments.dqn.episodes import make_scorer, make_watcher
+from experiments.dqn.episodes import Seen, make_scorer, make_watcher
 from experiments.dqn.experiment import beside_published, load_data, run
 from experiments.dqn.measures import embed, neighbours_agree, training_score, travel
 from experiments.dqn.published import SCORES, normalised
-from experiments.dqn.scripts import around_rewards, meet_a_fish
+from experiments.dqn.scripts import around_rewards, meet_a_fish, own_values, value_error
 from experiments.dqn.variants import AGENTS, CELLS, cell_name, full_agent
 from lib.base.errors import UserError
 from lib.run.keys import many_keys, root_keys
@@ -242,6 +242,32 @@ def test_values_around_rewards_that_stand_alone():
     np.testing.assert_array_equal(around, [[4, 5, 6, 7]])
     ended = np.arange(20) == 7
     assert around_rewards(np.arange(20.0), reward, ended, before=2, after=1).shape == (0, 4)
+
+
+def seen(q, reward, over):
+    """A stretch of a game in which the second action is always taken."""
+    n = len(q)
+    fields = {"q": np.array(q, float), "action": np.ones(n, int), "reward": np.array(reward, float)}
+    return Seen(None, features=None, terminal=np.array(over, bool), **fields)
+
+
+def test_values_rise_to_a_reward_and_fall_after_it_in_the_agents_own_games():
+    value = [0, 0, 1, 2, 3, 4, 5, 1, 1, 1, 1, 1]
+    game = seen([[v, v] for v in value], np.arange(12) == 6, [False] * 12)
+    never = seen([[0, 0]] * 12, [0] * 12, [False] * 12)
+    found = own_values("breakout", [np.array(value), np.zeros(12)], [game, never])
+    np.testing.assert_array_equal(found["breakout_value_own_rise"], [4, np.nan])
+    np.testing.assert_array_equal(found["breakout_value_own_fall"], [4, np.nan])
+
+
+def test_a_value_that_the_next_step_bears_out_has_no_error():
+    """Rewards are clipped, nothing comes after a game, and what is compared is the action that was taken."""
+    true = seen([[0, 1.5], [0, 1.0], [0, 1.0], [0, 0]], [1, 2, 1, 0], [False, True, True, True])
+    assert value_error(true, gamma=0.5) == 0
+    wrong = seen([[0, 1.5], [0, 1.0], [0, 4.0], [0, 0]], [1, 2, 1, 0], [False, True, True, True])
+    assert value_error(wrong, gamma=0.5) == 1
+    other = seen([[2.5, 1.5], [0, 1.0], [0, 1.0], [0, 0]], [1, 2, 1, 0], [False, True, True, True])
+    assert value_error(other, gamma=0.5) == 0
 
 
 def test_neighbours_agree_where_the_map_follows_the_value():

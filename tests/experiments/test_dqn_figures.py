@@ -79,8 +79,23 @@ def test_the_scripted_stretch_shows_where_the_reward_falls():
     figure = FIGURES["figure_3_seaquest"].draw(Result({}, arrays=arrays))
     assert [axis.get_title()[:2] for axis in figure.axes[:3]] == ["A:", "B:", "C:"]
     assert {text.get_text() for text in figure.axes[3].texts} == {"A", "B", "C"}
-    never = {name.replace("seaquest", "breakout"): 0 * array for name, array in arrays.items()}
-    assert FIGURES["figure_3_breakout"].draw(Result({}, arrays=never)) is None
+    never = {name.replace("seaquest", "freeway"): 0 * array for name, array in arrays.items()}
+    assert FIGURES["figure_3_freeway"].draw(Result({}, arrays=never)) is None
+
+
+def test_the_agents_own_stretch_is_one_of_one_game():
+    """The first strike that stands alone lies in a game that ends too soon, the second does not."""
+    t = np.arange(200)
+    arrays = {
+        "breakout_played": np.zeros((200, 10, 10, 4), bool),
+        "breakout_played_q": np.stack([0 * t, t], axis=1),
+        "breakout_played_reward": np.isin(t, (40, 120)).astype(float),
+        "breakout_played_over": t == 45,
+    }
+    figure = FIGURES["figure_3_breakout"].draw(Result({}, arrays=arrays))
+    (line,) = [line for line in figure.axes[3].get_lines() if len(line.get_xdata()) > 2]
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(90, 134))
+    np.testing.assert_array_equal(line.get_ydata(), np.arange(44))
 
 
 def test_a_film_has_a_picture_a_step():
