@@ -305,6 +305,18 @@ def test_the_smoke_run_measures_what_the_claims_ask(dqn_smoke):
     assert {"breakout-dqn"} == result.history.keys()
 
 
+def test_the_trained_map_and_the_untrained_one_are_of_the_same_states(dqn_smoke):
+    """And of the same values; a network that has learned nothing sees them otherwise."""
+    result = dqn_smoke[2]
+    arrays, metrics = result.arrays, result.metrics
+    value = arrays["breakout_tsne_value"]
+    for network, name in (("", "agree"), ("_untrained", "untrained")):
+        found = neighbours_agree(arrays[f"breakout_tsne{network}"], value)
+        assert metrics[f"breakout_neighbours_{name}"][0] == pytest.approx(found)
+    gain = metrics["breakout_neighbours_agree"][0] - metrics["breakout_neighbours_untrained"][0]
+    assert metrics["breakout_neighbours_gain"][0] == pytest.approx(gain) and gain != 0
+
+
 # --- Atari -----------------------------------------------------------------------------------
 
 TINY = replace(
