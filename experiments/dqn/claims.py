@@ -197,7 +197,7 @@ VALUES = (
     ),
     _value(
         *("breakout", "rise", "A to B"),
-        "The same in games that a script plays: rise in the four steps to the strike, Breakout",
+        "In games that a script plays: rise in the four steps to the strike, Breakout",
         *("rises to a peak", 0.02, UNKNOWN),
     ),
     _value(
