@@ -99,7 +99,9 @@ def maps(agent: Agent, name: str, games: list, key: jax.Array) -> Result:
     metrics = {
         f"{name}_neighbours_agree": agree,
         f"{name}_neighbours_untrained": untrained,
-        f"{name}_neighbours_gain": [a - b for a, b in zip(agree, untrained, strict=True)],
+        f"{name}_neighbours_gain": [
+            1 - (1 - a) / (1 - b) for a, b in zip(agree, untrained, strict=True)
+        ],
     }
     arrays = {f"{name}_tsne{network}": each[0] for network, each in planes.items()}
     arrays[f"{name}_tsne_value"] = values[0]

@@ -313,8 +313,9 @@ def test_the_trained_map_and_the_untrained_one_are_of_the_same_states(dqn_smoke)
     for network, name in (("", "agree"), ("_untrained", "untrained")):
         found = neighbours_agree(arrays[f"breakout_tsne{network}"], value)
         assert metrics[f"breakout_neighbours_{name}"][0] == pytest.approx(found)
-    gain = metrics["breakout_neighbours_agree"][0] - metrics["breakout_neighbours_untrained"][0]
-    assert metrics["breakout_neighbours_gain"][0] == pytest.approx(gain) and gain != 0
+    left = [1 - metrics[f"breakout_neighbours_{name}"][0] for name in ("agree", "untrained")]
+    (gain,) = metrics["breakout_neighbours_gain"]
+    assert (1 - gain) * left[1] == pytest.approx(left[0]) and gain != 0
 
 
 # --- Atari -----------------------------------------------------------------------------------
