@@ -209,7 +209,7 @@ VALUES = (
             f"breakout_value_error_{whose}",
             "breakout",
             "2013, Figure 3",
-            f"... mean of |r + gamma V(s') - Q(s, a)| in {words} games, Breakout",
+            f"... mean size of r + gamma V(s') - Q(s, a) in {words} games, Breakout",
             "–",
             "reference",
         )
