@@ -2,7 +2,9 @@
 
 Plain `lax.scan` of `h W` adds `h_t^T dg_t` to the gradient of W at every step of the backward pass: for
 one sequence that reads and writes the whole matrix to add a rank-one product. Here the backward pass
-yields `dg_t` alone, and `dW = sum_t h_t^T dg_t` is one matrix product at the end.
+yields `dg_t` alone, and `dW = sum_t h_t^T dg_t` is one matrix product at the end. What it needs of the
+forward pass is the state before each step and the products; gates are computed again, which is cheaper
+than to write and read each of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,31 +60,39 @@ def _product(v, kernel):
     return (v[:, :, None] * kernel).sum(axis=1)
 
 
+def _product_of_rows(g, kernel):
+    return (g[:, None] * kernel).sum(axis=2)
+
+
+@jax.custom_vjp
+def _known(v, kernel, product):
+    """`v kernel`, which is `product`; its gradient is handed to `v` and to `product`."""
+    del v, kernel
+    return product
+
+
+def _known_backward(kernel, g):
+    return (g @ kernel.T if kernel.ndim == 2 else _product_of_rows(g, kernel)), None, g
+
+
+_known.defvjp(lambda v, kernel, product: (product, kernel), _known_backward)
+
+
 def _forward(step, kernels, weights, carry, xs):
-    length = jax.tree.leaves(xs)[0].shape[0]
+    _rows(step, kernels, weights, carry, xs)
 
-    def run(added, weights, carry, xs):
-        def body(carry, both):
-            x, added = both
-            multiplied = {}
+    def body(carry, x):
+        products = {}
 
-            def dense(name, v):
-                multiplied[name] = v
-                return _product(v, kernels[name]) + added[name]
+        def dense(name, v):
+            products[name] = _product(v, kernels[name])
+            return products[name]
 
-            carry, y = step(dense, weights, carry, x)
-            return carry, (y, multiplied)
+        after, y = step(dense, weights, carry, x)
+        return after, (y, carry, products)
 
-        carry, (ys, multiplied) = jax.lax.scan(body, carry, (xs, added))
-        return (carry, ys), multiplied
-
-    rows = _rows(step, kernels, weights, carry, xs)
-    added = {
-        name: jnp.zeros((length, rows[name], kernel.shape[-1]), kernel.dtype)
-        for name, kernel in kernels.items()
-    }
-    out, backward, multiplied = jax.vjp(run, added, weights, carry, xs, has_aux=True)
-    return out, (backward, multiplied, kernels)
+    carry, (ys, before, products) = jax.lax.scan(body, carry, xs)
+    return (carry, ys), (kernels, weights, before, products, xs)
 
 
 def _rows(step, kernels, weights, carry, xs):
@@ -103,17 +113,49 @@ def _rows(step, kernels, weights, carry, xs):
     return rows
 
 
-def _backward(step, residuals, gradient):
-    del step
-    backward, multiplied, kernels = residuals
-    added, weights, carry, xs = backward(gradient)
-    kernels = {
-        name: jnp.einsum(
-            "tbd,tbe->de" if kernel.ndim == 2 else "tbd,tbe->bde", multiplied[name], added[name]
-        )
+def _backward(step, saved, gradient):
+    kernels, weights, before, products, xs = saved
+    xs, tree = jax.tree.flatten(xs)
+    learned = [jnp.issubdtype(x.dtype, jnp.inexact) for x in xs]  # not masks and numbers of steps
+
+    def body(carry, at):
+        to_carry, to_weights = carry
+        before, products, xs, to_y = at
+
+        def again(products, weights, before, inexact):
+            inexact, factors = iter(inexact), {}
+
+            def dense(name, v):
+                factors[name] = v
+                return _known(v, kernels[name], products[name])
+
+            x = [next(inexact) if moves else x for x, moves in zip(xs, learned, strict=True)]
+            return step(dense, weights, before, tree.unflatten(x)), factors
+
+        inexact = [x for x, moves in zip(xs, learned, strict=True) if moves]
+        _, backward, factors = jax.vjp(again, products, weights, before, inexact, has_aux=True)
+        to_products, more, to_carry, to_x = backward((to_carry, to_y))
+        return (to_carry, jax.tree.map(jnp.add, to_weights, more)), (factors, to_products, to_x)
+
+    to_carry, to_ys = gradient
+    start = (to_carry, jax.tree.map(jnp.zeros_like, weights))
+    (to_carry, to_weights), (factors, to_products, to_xs) = jax.lax.scan(
+        body, start, (before, products, xs, to_ys), reverse=True
+    )
+    to_kernels = {
+        name: _over_all_steps(factors[name], to_products[name], kernel.ndim)
         for name, kernel in kernels.items()
     }
-    return kernels, weights, carry, xs
+    to_xs = iter(to_xs)
+    to_xs = tree.unflatten([next(to_xs) if moves else None for moves in learned])
+    return to_kernels, to_weights, to_carry, to_xs
+
+
+def _over_all_steps(v, g, rank):
+    """The gradient of a kernel: of one for all rows a product of two matrices, as fast as products are."""
+    if rank == 3:
+        return jnp.einsum("tbd,tbe->bde", v, g)
+    return v.reshape(-1, v.shape[-1]).T @ g.reshape(-1, g.shape[-1])
 
 
 scan_dense.defvjp(_forward, _backward)
