@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from lib.nn.attention import AttentiveDecoder
+from lib.nn.dense import Dense
 from lib.nn.maxout import Maxout
 from lib.nn.recurrent import Bidirectional, Kind, Recurrent, Reset, State, zero_state
 from lib.ops.beam import Found, beam_search
@@ -107,8 +108,8 @@ class EncoderDecoder(nn.Module):
         if self.maxout:
             self.hidden = Maxout(self.maxout, 2)
         if self.rank:
-            self.narrow = nn.Dense(self.rank, use_bias=False)
-        self.output = nn.Dense(self.target_words)
+            self.narrow = Dense(self.rank, use_bias=False)
+        self.output = Dense(self.target_words)
 
     def __call__(self, source: jax.Array, target: jax.Array) -> jax.Array:
         return self.decode(self.encode(source), previous(target)).logits

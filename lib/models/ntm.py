@@ -8,8 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lib.nn.dense import Dense
 from lib.nn.memory import Memory, access, head_outputs
-from lib.nn.recurrent import LSTM, lstm_cell, scan_dense
+from lib.nn.recurrent import LSTM, lstm_cell, of_gates, scan_dense
 
 Trace = dict[str, jax.Array]
 
@@ -51,7 +52,7 @@ class NTM(nn.Module):
             own = units if self.controller == "lstm" else 0
             kernels[f"layer_{i}"] = self.param(f"layer_{i}", glorot, (inside + own, gates * units))
             if i == 0:
-                xs["layer_0"] = nn.Dense(gates * units, kernel_init=glorot, name="input")(inputs)
+                xs["layer_0"] = Dense(gates * units, kernel_init=glorot, name="input")(inputs)
             else:
                 weights[f"bias_{i}"] = self.param(f"bias_{i}", zeros, (gates * units,))
             inside = units
@@ -67,7 +68,7 @@ class NTM(nn.Module):
         hidden_and_reads = jnp.concatenate(
             [ys["output"], ys["reads"].reshape(*inputs.shape[:2], -1)], axis=2
         )
-        logits = nn.Dense(self.outputs, kernel_init=glorot, name="output")(hidden_and_reads)
+        logits = Dense(self.outputs, kernel_init=glorot, name="output")(hidden_and_reads)
         return (logits, ys) if trace else logits
 
     def _initial_memory(self, batch: int) -> Memory:
@@ -106,14 +107,11 @@ def _step(controller, layers, heads, trace, dense, weights, carry, x):
         if controller == "lstm":
             cell, hidden = state[i]
             sums = dense(f"layer_{i}", jnp.concatenate([inside, hidden], axis=1)) + bias
-            cell, inside = lstm_cell(sums, cell)
+            cell, inside = lstm_cell(of_gates("lstm", sums), cell)
             new_state.append((cell, inside))
         else:
             inside = jax.nn.relu(dense(f"layer_{i}", inside) + bias)
-    # Recomputed in the backward pass: to keep what is between costs more (a fifth at batch 16).
-    memory, did = jax.checkpoint(partial(access, writes=heads))(
-        memory, dense("heads", inside) + weights["heads"][None]
-    )
+    memory, did = access(memory, dense("heads", inside) + weights["heads"][None], writes=heads)
     y = {"output": inside, "reads": memory.reads}
     if trace:
         y |= {"weightings": memory.weightings, "memory": memory.matrix.swapaxes(1, 2)}
@@ -140,7 +138,7 @@ class StackedLSTM(nn.Module):
             layer_input = jnp.concatenate([inputs, *layers[-1:]], axis=2)
             layers.append(LSTM(units)(layer_input))
         init = nn.initializers.xavier_uniform()
-        logits = nn.Dense(self.outputs, kernel_init=init, name="output")(
+        logits = Dense(self.outputs, kernel_init=init, name="output")(
             jnp.concatenate(layers, axis=2)
         )
         return (logits, {}) if trace else logits

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lib.nn.dense import Dense
 from lib.nn.recurrent import GATES, Kind, Recurrent
 
 Directions = Literal["forward", "backward", "both"]
@@ -48,7 +49,7 @@ class Tagger(nn.Module):
             )(inputs, real)[0]
             for direction in layers_of(self.directions)
         ]
-        return nn.Dense(self.tags, name="output")(jnp.concatenate(hidden, axis=-1))
+        return Dense(self.tags, name="output")(jnp.concatenate(hidden, axis=-1))
 
 
 def layers_of(directions: Directions) -> tuple[str, ...]:

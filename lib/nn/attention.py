@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lib.nn.dense import Dense
 from lib.nn.recurrent import (
     GATES,
     Kind,
@@ -13,6 +14,7 @@ from lib.nn.recurrent import (
     State,
     cell_step,
     of_context,
+    of_gates,
     recurrent_kernels,
     scan_dense,
 )
@@ -63,19 +65,19 @@ class AttentiveDecoder(nn.Module):
           mask: bool `[B, S]`, true at real words of it.
         """
         glorot = nn.initializers.xavier_uniform()
-        kernels = recurrent_kernels(self, self.kind, self.units)
+        kernels = recurrent_kernels(self, self.kind, self.units, self.reset)
         kernels["query"] = self.param("query", glorot, (self.units, self.alignment))
         kernels["memory"] = memory
         sums = GATES[self.kind] * self.units
         kernels["context"] = self.param("context", glorot, (memory.shape[-1], sums))
         weights = {
             "v": self.param("v", nn.initializers.normal(0.1), (self.alignment,)),
-            "keys": nn.Dense(self.alignment, kernel_init=glorot, name="keys")(memory),
+            "keys": Dense(self.alignment, kernel_init=glorot, name="keys")(memory),
             "mask": mask.astype(memory.dtype),
         }
         if self.kind == "gru" and self.reset != "before":
             weights["gated"] = self.param("gated", nn.initializers.zeros, (self.units,))[None]
-        xs = nn.Dense(sums, kernel_init=glorot, name="input")(inputs).swapaxes(0, 1)
+        xs = Dense(sums, kernel_init=glorot, name="input")(inputs.swapaxes(0, 1))
         step = partial(_attentive_step, self.kind, self.reset)
         state, ys = scan_dense(step, kernels, weights, start, xs)
         return jax.tree.map(lambda y: y.swapaxes(0, 1), ys), state
@@ -90,6 +92,6 @@ def _attentive_step(kind, reset, dense, weights, state, x):
     beside, gated = of_context(kind, reset, dense("context", context))
     if "gated" in weights:
         gated = weights["gated"] if gated is None else weights["gated"] + gated
-    state = cell_step(kind, reset, dense, x + beside, state, gated)
+    state = cell_step(kind, reset, dense, of_gates(kind, x + beside), state, gated)
     had = {"before": before, "after": state[-1], "context": context, "weights": alpha}
     return state, had

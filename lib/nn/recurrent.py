@@ -7,7 +7,7 @@ forward pass is the state before each step and the products; gates are computed 
 than to write and read each of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -15,14 +15,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lib.nn.dense import Dense
 from lib.nn.initializers import orthogonal_blocks, symmetric_uniform
 
 PyTree = Any
 Kind = Literal["gru", "lstm", "tanh"]
 Reset = Literal["before", "after", "after_with_context"]
 State = tuple[jax.Array, ...]
-Dense = Callable[[str, jax.Array], jax.Array]
-Step = Callable[[Dense, PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
+Product = Callable[[str, jax.Array], jax.Array]
+Step = Callable[[Product, PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -161,14 +162,14 @@ def _over_all_steps(v, g, rank):
 scan_dense.defvjp(_forward, _backward)
 
 
-def lstm_cell(sums: jax.Array, cell: jax.Array) -> tuple[jax.Array, jax.Array]:
+def lstm_cell(sums: Sequence[jax.Array], cell: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`(cell, hidden)` after a step, `[B, H]` each.
 
     Args:
-      sums: `[B, 4H]`, weighted inputs of the input gate, forget gate, output gate and the new content.
+      sums: weighted inputs of the input gate, forget gate, output gate and the new content, `[B, H]` each.
       cell: before the step.
     """
-    i, f, o, new = jnp.split(sums, 4, axis=-1)
+    i, f, o, new = sums
     cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(new)
     return cell, jax.nn.sigmoid(o) * jnp.tanh(cell)
 
@@ -185,7 +186,7 @@ class LSTM(nn.Module):
     def __call__(self, inputs: jax.Array) -> jax.Array:
         init = nn.initializers.xavier_uniform()
         kernel = self.param("recurrent", init, (self.units, 4 * self.units))
-        sums = nn.Dense(4 * self.units, kernel_init=init, name="input")(inputs)
+        sums = Dense(4 * self.units, kernel_init=init, name="input")(inputs.swapaxes(0, 1))
         start = tuple(
             jnp.broadcast_to(
                 self.param(name, nn.initializers.normal(0.05), (self.units,)),
@@ -193,20 +194,20 @@ class LSTM(nn.Module):
             )
             for name in ("cell", "hidden")
         )
-        _, hidden = scan_dense(_lstm_step, {"recurrent": kernel}, (), start, sums.swapaxes(0, 1))
+        xs = of_gates("lstm", sums)
+        _, hidden = scan_dense(_lstm_step, {"recurrent": kernel}, (), start, xs)
         return hidden.swapaxes(0, 1)
 
 
 def _lstm_step(dense, weights, carry, x):
     del weights
-    cell, hidden = carry
-    cell, hidden = lstm_cell(dense("recurrent", hidden) + x, cell)
-    return (cell, hidden), hidden
+    state = cell_step("lstm", "before", dense, x, carry)
+    return state, state[-1]
 
 
 def gru_cell(
-    dense: Dense,
-    inputs: jax.Array,
+    dense: Product,
+    inputs: Sequence[jax.Array],
     hidden: jax.Array,
     *,
     reset: Reset = "before",
@@ -226,32 +227,41 @@ def gru_cell(
     They are one where r = 1.
 
     Args:
-      dense: `dense("gates", v) = v U_rz`, `dense("candidate", v) = v U`; each is used once.
-      inputs: `[B, 3H]`, weighted inputs of r, z and the candidate, biases included.
+      dense: `dense("gates", v) = v U_rz` and `dense("candidate", v) = v U`, each used once; where the
+        reset comes after, `dense("recurrent", v)` has both, side by side.
+      inputs: weighted inputs of r, z and the candidate, biases included, `[B, H]` each.
       hidden: `[B, H]`, before the step.
       gated: `[B, H]` or `[1, H]`; only where the reset comes after.
     """
-    units = hidden.shape[-1]
-    r, z = jnp.split(jax.nn.sigmoid(inputs[:, : 2 * units] + dense("gates", hidden)), 2, axis=-1)
+    to_r, to_z, to_new = inputs
     if reset == "before":
         if gated is not None:
             raise ValueError("the reset gate gates a sum only where it comes after the product")
+        of_r, of_z = jnp.split(dense("gates", hidden), 2, axis=-1)
+    else:
+        of_r, of_z, product = jnp.split(dense("recurrent", hidden), 3, axis=-1)
+    r, z = jax.nn.sigmoid(to_r + of_r), jax.nn.sigmoid(to_z + of_z)
+    if reset == "before":
         beside = dense("candidate", r * hidden)
     else:
-        product = dense("candidate", hidden)
         beside = r * (product if gated is None else product + gated)
-    return z * hidden + (1 - z) * jnp.tanh(inputs[:, 2 * units :] + beside)
+    return z * hidden + (1 - z) * jnp.tanh(to_new + beside)
 
 
 GATES = {"gru": 3, "lstm": 4, "tanh": 1}
 """Weighted sums a unit has of its inputs."""
 
 
+def of_gates(kind: Kind, sums: jax.Array) -> list[jax.Array]:
+    """Each gate's of all sums `[..., GATES[kind] * H]`: on a CPU an array each is read faster."""
+    return jnp.split(sums, GATES[kind], axis=-1)
+
+
 def cell_step(
     kind: Kind,
     reset: Reset,
-    dense: Dense,
-    sums: jax.Array,
+    dense: Product,
+    sums: Sequence[jax.Array],
     state: State,
     gated: jax.Array | None = None,
 ) -> State:
@@ -259,18 +269,18 @@ def cell_step(
 
     Args:
       dense: see `gru_cell`; for the others `dense("recurrent", hidden)`.
-      sums: `[B, GATES[kind] * H]`, weighted inputs.
+      sums: weighted inputs, `[B, H]` for each gate (see `of_gates`).
     """
     if kind == "gru":
         return (gru_cell(dense, sums, state[0], reset=reset, gated=gated),)
-    sums = sums + dense("recurrent", state[-1])
+    sums = [a + b for a, b in zip(sums, of_gates(kind, dense("recurrent", state[-1])), strict=True)]
     if kind == "lstm":
         return lstm_cell(sums, state[0])
-    return (jnp.tanh(sums),)
+    return (jnp.tanh(*sums),)
 
 
 def recurrent_kernels(
-    module: nn.Module, kind: Kind, units: int, spread: float = 0.0
+    module: nn.Module, kind: Kind, units: int, reset: Reset, spread: float = 0.0
 ) -> dict[str, jax.Array]:
     """The matrices on the state, as parameters of `module`.
 
@@ -282,7 +292,12 @@ def recurrent_kernels(
         "lstm": {"recurrent": 4},
         "tanh": {"recurrent": 1},
     }
-    return {name: module.param(name, init, (units, n * units)) for name, n in blocks[kind].items()}
+    kernels = {
+        name: module.param(name, init, (units, n * units)) for name, n in blocks[kind].items()
+    }
+    if kind == "gru" and reset != "before":  # both multiply the same: one product
+        return {"recurrent": jnp.concatenate([*kernels.values()], axis=1)}
+    return kernels
 
 
 def context_sums(kind: Kind, units: int) -> nn.Dense:
@@ -350,28 +365,27 @@ class Recurrent(nn.Module):
           start: before the first step (see `cell_step`); None: zeros.
           context: `[B, d]`, an input of every step beside `inputs`.
         """
-        batch, steps = inputs.shape[:2]
-        mask = jnp.ones((batch, steps), bool) if mask is None else mask
-        sums = nn.Dense(
+        batch = inputs.shape[0]
+        sums = Dense(
             GATES[self.kind] * self.units,
             kernel_init=nn.initializers.xavier_uniform(),
             bias_init=_begins_keeping(self.kind, self.keep),
             name="input",
-        )(inputs)
+        )(inputs.swapaxes(0, 1))
         weights = ()
         if self.kind == "gru" and self.reset != "before":
             weights = self.param("gated", nn.initializers.zeros, (self.units,))[None]
         if context is not None:
             beside = context_sums(self.kind, self.units)(context)
             beside, gated = of_context(self.kind, self.reset, beside)
-            sums = sums + beside[:, None]
+            sums = sums + beside[None]
             weights = weights if gated is None else weights + gated
         state = zero_state(self.kind, batch, self.units) if start is None else start
-        xs = (sums.swapaxes(0, 1), mask.swapaxes(0, 1))
+        xs = (of_gates(self.kind, sums), None if mask is None else mask.swapaxes(0, 1))
         if self.backward:
             xs = jax.tree.map(lambda x: x[::-1], xs)
         step = partial(_recurrent_step, self.kind, self.reset)
-        kernels = recurrent_kernels(self, self.kind, self.units, self.spread)
+        kernels = recurrent_kernels(self, self.kind, self.units, self.reset, self.spread)
         state, hidden = scan_dense(step, kernels, weights, state, xs)
         if self.backward:
             hidden = hidden[::-1]
@@ -395,7 +409,8 @@ def _begins_keeping(kind, keep):
 def _recurrent_step(kind, reset, dense, weights, state, x):
     sums, real = x
     gated = weights if kind == "gru" and reset != "before" else None
-    state = where_real(real, cell_step(kind, reset, dense, sums, state, gated), state)
+    after = cell_step(kind, reset, dense, sums, state, gated)
+    state = after if real is None else where_real(real, after, state)
     return state, state[-1]
 
 

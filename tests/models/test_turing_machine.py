@@ -190,7 +190,9 @@ def test_it_is_the_paper_step_by_step(name):
                 kernel = jnp.concatenate([p["input"]["kernel"], kernel])
             if lstm:
                 seen = jnp.concatenate([seen, states[i][1]], axis=1)
-                states[i] = list(lstm_cell(seen @ kernel + bias[None], states[i][0]))
+                states[i] = list(
+                    lstm_cell(jnp.split(seen @ kernel + bias[None], 4, axis=1), states[i][0])
+                )
                 seen = states[i][1]
             else:
                 seen = jnp.maximum(seen @ kernel + bias[None], 0)

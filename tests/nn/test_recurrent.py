@@ -169,7 +169,7 @@ def lstm(units=HIDDEN, seed=0):
 def test_a_cells_step_is_the_equations_one_unit_at_a_time():
     rng = np.random.default_rng(0)
     sums, cell = rng.normal(0, 2, (BATCH, 4 * HIDDEN)), rng.normal(0, 2, (BATCH, HIDDEN))
-    new_cell, hidden = jax.jit(lstm_cell)(sums, cell)
+    new_cell, hidden = jax.jit(lstm_cell)(np.split(sums, 4, axis=1), cell)
     new_cell, hidden = np.asarray(new_cell), np.asarray(hidden)
     for b in range(BATCH):
         for u in range(HIDDEN):
@@ -228,7 +228,8 @@ def test_the_layer_is_a_loop_of_cells():
         wanted = []
         for t in range(STEPS):
             sums = inputs[:, t] @ params["input"]["kernel"] + hidden @ params["recurrent"]
-            cell, hidden = lstm_cell(sums + params["input"]["bias"][None], cell)
+            sums = jnp.split(sums + params["input"]["bias"][None], 4, axis=1)
+            cell, hidden = lstm_cell(sums, cell)
             wanted.append(hidden)
         return layer.apply({"params": params}, inputs), jnp.stack(wanted, axis=1)
 
@@ -307,6 +308,8 @@ def sigmoid(x):
 
 @partial(jax.jit, static_argnames="reset")
 def cell(kernels, sums, hidden, reset, gated):
+    kernels["recurrent"] = jnp.concatenate([kernels["gates"], kernels["candidate"]], axis=1)
+    sums = jnp.split(sums, 3, axis=1)
     return gru_cell(lambda n, v: v @ kernels[n], sums, hidden, reset=reset, gated=gated)
 
 
