@@ -13,7 +13,7 @@ from experiments.encoder_decoder.config import ARMS, RESETS, Config
 from experiments.encoder_decoder.phrases import Data
 from lib.batches.indices import shuffled_indices
 from lib.models.encoder_decoder import EncoderDecoder
-from lib.ops.sequences import log_probability, real
+from lib.ops.sequences import real
 from lib.run.keys import purpose
 from lib.run.loop import initialise, member, train
 from lib.run.watch import Watch
@@ -98,9 +98,7 @@ def make_learner(model: EncoderDecoder, config: Config, pairs: int) -> Learner:
 
     def loss(params, batch, key):
         del key
-        source, target = batch
-        logits = model.apply({"params": params}, source, target)
-        return -log_probability(logits, target).mean(), {}
+        return -model.apply({"params": params}, *batch, method="log_probability").mean(), {}
 
     learning = search(loss, rule, config.rates)
 
@@ -182,7 +180,7 @@ def scores(model: EncoderDecoder, params: Params, source, target) -> np.ndarray:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _scores(model: EncoderDecoder, params: Params, source: jax.Array, target: jax.Array):
-    return log_probability(model.apply({"params": params}, source, target), target)
+    return model.apply({"params": params}, source, target, method="log_probability")
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.seq2seq.config import Config
 from lib.batches.text import Bucket, Vocabulary, Words, padded
 from lib.models.encoder_decoder import EncoderDecoder, translate
-from lib.ops.sequences import END, PAD, log_probability, previous, real
+from lib.ops.sequences import END, PAD, previous, real
 
 Params = Any
 AT_ONCE = 100
@@ -38,8 +38,9 @@ def make_model(config: Config, name: str, words: tuple[int, int]) -> EncoderDeco
 
 @functools.partial(jax.jit, static_argnums=0)
 def _scores(model: EncoderDecoder, params: Params, source: jax.Array, target: jax.Array):
-    logits = model.apply({"params": params}, never_empty(source), target)
-    return log_probability(logits, target), real(target).sum(axis=1)
+    source = never_empty(source)
+    log_p = model.apply({"params": params}, source, target, method="log_probability")
+    return log_p, real(target).sum(axis=1)
 
 
 def perplexity(model: EncoderDecoder, params: Params, buckets: Sequence[Bucket]) -> float:

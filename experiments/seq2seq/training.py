@@ -15,7 +15,7 @@ from experiments.seq2seq.sentences import Data
 from lib.batches.indices import bucket_at, shuffled_indices
 from lib.batches.text import Bucket
 from lib.models.encoder_decoder import EncoderDecoder
-from lib.ops.sequences import log_probability, real
+from lib.ops.sequences import real
 from lib.run.keys import purpose
 from lib.run.loop import initialise, train
 from lib.run.seeds import member, stack
@@ -87,8 +87,7 @@ def make_learner(model: EncoderDecoder, config: Config, sizes: tuple[int, ...]) 
 
     def loss(params, bucket: Bucket, key):
         del key
-        logits = model.apply({"params": params}, bucket.source, bucket.target)
-        logp = log_probability(logits, bucket.target).sum()
+        logp = model.apply({"params": params}, *bucket, method="log_probability").sum()
         return -logp / len(bucket.target), {"nats_a_word": -logp / real(bucket.target).sum()}
 
     update = supervised(loss, rule(0.0))

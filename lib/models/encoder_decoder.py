@@ -15,7 +15,7 @@ from lib.nn.dense import Dense
 from lib.nn.maxout import Maxout
 from lib.nn.recurrent import Bidirectional, Kind, Recurrent, Reset, State, zero_state
 from lib.ops.beam import Found, beam_search
-from lib.ops.sequences import END, PAD, previous, real, reverse_words
+from lib.ops.sequences import END, PAD, previous, real, reverse_words, word_log_probability
 
 Context = Literal["attention", "summary", "start", "states"]
 
@@ -139,6 +139,19 @@ class EncoderDecoder(nn.Module):
         self, encoded: Encoded, words: jax.Array, states: tuple[State, ...] | None = None
     ) -> Decoded:
         """Logits of what follows each of `words`, int `[B, T]`; begins with `encoded.states`."""
+        features, after, weights = self._features(encoded, words, states)
+        return Decoded(self.output(features), after, weights)
+
+    def log_probability(self, source: jax.Array, target: jax.Array) -> jax.Array:
+        """`log p(target | source)` `[B]`, padding left out; all of the logits are never there at once."""
+        features, _, _ = self._features(self.encode(source), previous(target))
+        output = self.output.variables["params"]
+        flat = features.reshape(-1, features.shape[-1])
+        log_p = word_log_probability(flat, output["kernel"], output["bias"], target.reshape(-1))
+        return jnp.where(real(target), log_p.reshape(target.shape), 0).sum(axis=1)
+
+    def _features(self, encoded, words, states=None):
+        """`(what the output layer sees [B, T, ...], states after the last step, weights)`."""
         states = encoded.states if states is None else states
         inputs = _embedded(self.target_embedding, words)
         features, weights = [inputs], None
@@ -159,7 +172,7 @@ class EncoderDecoder(nn.Module):
             hidden = self.hidden(jnp.concatenate([hidden, *features], axis=-1))
         if self.rank:
             hidden = self.narrow(hidden)
-        return Decoded(self.output(hidden), tuple(after), weights)
+        return hidden, tuple(after), weights
 
     def _from_hidden(self, hidden: jax.Array) -> State:
         """A decoder's state of this hidden state; an LSTM's cell is empty."""

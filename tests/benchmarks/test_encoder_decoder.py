@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from lib.models.encoder_decoder import EncoderDecoder
-from lib.ops.sequences import END, log_probability
+from lib.ops.sequences import END
 from lib.steps.supervised import init_state, supervised
 
 WORDS, EMBEDDING, UNITS, LENGTH, BATCH, STEPS = 5_000, 100, 250, 8, 64, 5
@@ -33,8 +33,8 @@ class TestUpdate:
 
         def loss(params, batch, key):
             del key
-            logits = model.apply({"params": params}, batch, batch)
-            return -log_probability(logits, batch).mean(), {}
+            log_p = model.apply({"params": params}, batch, batch, method="log_probability")
+            return -log_p.mean(), {}
 
         step = jax.jit(supervised(loss, tx), donate_argnums=0)
         params = jax.jit(model.init)(jax.random.key(0), words[:1], words[:1])["params"]

@@ -13,7 +13,7 @@ import optax
 import pytest
 
 from lib.models.encoder_decoder import EncoderDecoder, translate
-from lib.ops.sequences import END, log_probability
+from lib.ops.sequences import END
 from lib.steps.supervised import init_state, supervised
 
 WORDS, EMBEDDING, UNITS, LENGTH, BATCH = 10_000, 256, 512, 20, 128
@@ -42,8 +42,8 @@ def time_ours(benchmark, context: str, length: int = LENGTH) -> None:
 
     def loss(params, batch, key):
         del key
-        logits = model.apply({"params": params}, batch, batch)
-        return -log_probability(logits, batch).mean(), {}
+        log_p = model.apply({"params": params}, batch, batch, method="log_probability")
+        return -log_p.mean(), {}
 
     step = jax.jit(supervised(loss, tx), donate_argnums=0)
     params = jax.jit(model.init)(jax.random.key(0), words[:1], words[:1])["params"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+from lib.ops import sequences
 from lib.ops.beam import beam_search
 from lib.ops.sequences import END, PAD, log_probability, previous, reverse_words
 
@@ -150,3 +151,40 @@ def test_a_sentences_log_probability_has_its_end_and_no_padding():
     noisy = logits.copy()
     noisy[0, 2] = 100.0
     np.testing.assert_array_equal(score(noisy, rows), score(logits, rows))
+
+
+@pytest.mark.parametrize("at_once", [10**6, 3 * WORDS, 1])
+def test_a_words_log_probability_and_its_gradients_block_by_block(at_once, monkeypatch):
+    """All rows in one block, blocks that do not divide them, a row a block; gradients' gradients, too."""
+    monkeypatch.setattr(sequences, "AT_ONCE", at_once)
+    rng = np.random.default_rng(0)
+    features, kernel, bias = (
+        rng.normal(size=(7, 4)),
+        rng.normal(size=(4, WORDS)),
+        rng.normal(size=WORDS),
+    )
+    words, weights = rng.integers(0, WORDS, 7), rng.normal(size=7)
+
+    def plain(features, kernel, bias):
+        logits = features @ kernel + bias[None]
+        return jnp.take_along_axis(jax.nn.log_softmax(logits), words[:, None], axis=1)[:, 0]
+
+    def ours(*args):
+        return sequences.word_log_probability(*args, words)
+
+    def all_of(score):
+        def total(args):
+            return (weights * score(*args)).sum()
+
+        def norm(args):
+            return sum((g**2).sum() for g in jax.grad(total)(args))
+
+        return lambda args: (score(*args), jax.grad(total)(args), jax.grad(norm)(args))
+
+    with jax.enable_x64(True):
+        found, wanted = jax.jit(lambda a: (all_of(ours)(a), all_of(plain)(a)))(
+            (features, kernel, bias)
+        )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), found, wanted
+    )
