@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from experiments.long_memory.tasks import Batch
 from lib.models.tagger import Tagger
-from lib.nn.recurrent import cell_step, zero_state
+from lib.nn.recurrent import cell_step, of_gates, zero_state
 
 Params = Any
 
@@ -39,7 +39,7 @@ def reaching(model: Tagger, params: Params, batch: Batch, cut: bool = False) -> 
             state = cell_step(model.kind, "before", dense, of_inputs, state)
             return state, None
 
-        state, _ = jax.lax.scan(step, start, (sums, added))
+        state, _ = jax.lax.scan(step, start, (of_gates(model.kind, sums), added))
         scores = state[-1] @ output["kernel"] + output["bias"][None]
         return -jnp.take_along_axis(jax.nn.log_softmax(scores), batch.tags[:, -1:], axis=1).sum()
 

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lib.nn import attention, recurrent
+from lib.nn.attention import AttentiveDecoder
 from lib.nn.initializers import orthogonal_blocks
 from lib.nn.recurrent import LSTM, Bidirectional, Recurrent, gru_cell, lstm_cell, scan_dense
 from tests.oracles import pytorch
@@ -30,7 +32,11 @@ def step(dense, weights, carry, x):
 
 def plain(step, kernels, weights, carry, xs):
     def body(carry, x):
-        return step(lambda name, v: v @ kernels[name], weights, carry, x)
+        return step(dense, weights, carry, x)
+
+    def dense(name, v):
+        kernel = kernels[name]
+        return v @ kernel if kernel.ndim == 2 else jnp.einsum("bd,bde->be", v, kernel)
 
     return jax.lax.scan(body, carry, xs)
 
@@ -518,3 +524,65 @@ def test_no_two_matrices_begin_in_one_batch():
     """On a CPU several batched QRs in one program wait for one another for ever (jax 0.10)."""
     program = str(jax.make_jaxpr(lambda key: orthogonal_blocks(key, (4, 12)))(jax.random.key(0)))
     assert "qr[" in program and "f32[3,4,4]" not in program
+
+
+# --- Each layer's gradients, by scan_dense and by a plain scan ------------------------------------
+
+LAYERS = {
+    "before": Recurrent(HIDDEN, "gru", "before"),
+    "after": Recurrent(HIDDEN, "gru", "after", backward=True),
+    "after_with_context": Recurrent(HIDDEN, "gru", "after_with_context"),
+    "lstm": Recurrent(HIDDEN, "lstm", backward=True),
+    "tanh": Recurrent(HIDDEN, "tanh"),
+    "bidirectional": Bidirectional(HIDDEN, "gru", "after"),
+    "attention": AttentiveDecoder(HIDDEN, 3, "gru", "after_with_context"),
+    "attention_lstm": AttentiveDecoder(HIDDEN, 3, "lstm"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layers_gradients_are_those_of_the_plain_scan(name, monkeypatch):
+    """To ten digits; padded, with a context or a memory, for two sets of parameters at once."""
+    layer, rng = LAYERS[name], np.random.default_rng(0)
+    inputs, memory = rng.normal(size=(BATCH, STEPS, IN)), rng.normal(size=(BATCH, STEPS, IN))
+    mask = np.arange(STEPS)[None] < np.array([5, 3, 1])[:, None]
+    start = tuple(rng.normal(size=(2 if "lstm" in name else 1, BATCH, HIDDEN)))
+    args = (inputs, mask)
+    if name.startswith("attention"):
+        args = (inputs, memory, mask, start)
+    elif name != "bidirectional":
+        args = (inputs, mask, start, memory[:, 0])
+
+    def value(params, args):
+        out = layer.apply({"params": params}, *args)
+        leaves = jax.tree.leaves(out)
+        return sum((jnp.cos(jnp.arange(x.size)) * x.ravel()).sum() for x in leaves)
+
+    def gradients(scan):
+        for module in (recurrent, attention):
+            monkeypatch.setattr(module, "scan_dense", scan)
+        by_args = jax.grad(lambda p, a: value(p, a), (0, 1), allow_int=True)
+        by_params, by_args = jax.vmap(by_args, (0, None))(params, args)
+        return by_params, [g for g in jax.tree.leaves(by_args) if g.dtype != jax.dtypes.float0]
+
+    with jax.enable_x64(True):
+        shapes = jax.eval_shape(layer.init, jax.random.key(0), *args)["params"]
+        params = jax.tree.map(lambda x: rng.normal(0, 0.5, (2, *x.shape)), shapes)
+        found, wanted = jax.jit(lambda: (gradients(scan_dense), gradients(plain)))()
+    assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+def test_a_gradients_gradient_is_that_of_the_plain_scan_and_forward_mode_is_refused():
+    with jax.enable_x64(True):
+        args = arguments(5, np.float64)
+
+        def norm(scan):
+            return jax.grad(
+                lambda *args: sum((g**2).sum() for g in jax.tree.leaves(gradients(scan)(*args))),
+                argnums=(0, 1, 2, 3),
+            )
+
+        found, wanted = jax.jit(lambda *a: (norm(scan_dense)(*a), norm(plain)(*a)))(*args)
+    assert_close(found, wanted, rtol=1e-9, atol=1e-9)
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(lambda kernels: cost(scan_dense, kernels, *args[1:]), args[:1], args[:1])
