@@ -82,6 +82,25 @@ def words_of(row):
     return [int(w) for w in row if w != PAD]
 
 
+@pytest.mark.parametrize("name", ["cho", "bahdanau"])
+def test_a_sentences_log_probability_is_that_of_its_logits_and_so_are_the_gradients(name):
+    model, params, apply = net(name)
+
+    @jax.jit
+    def run(params):
+        def total(params):
+            log_p = model.apply({"params": params}, SOURCE, TARGET, method="log_probability")
+            return log_p.sum(), log_p
+
+        return jax.grad(total, has_aux=True)(params)
+
+    found, log_p = run(params)
+    wanted = SCORE(apply["__call__"](params, SOURCE, TARGET), TARGET)
+    np.testing.assert_allclose(log_p, wanted, rtol=1e-5)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(gradient(name)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["cho", "cho_appendix", "start"])
 def test_chos_network_is_the_papers_equations(name):
     """Appendix A.1, an example and a word at a time."""
