@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.base.errors import UserError
 from lib.base.homes import user_folder
+from lib.base.memory import keep_freed
 
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 
@@ -45,6 +46,8 @@ def choose(device: str, precision: str = "float32") -> str:
             "it, or --device cpu to say that the CPU is meant",
             file=sys.stderr,
         )
+    if platform == "cpu":
+        keep_freed()
     kind = devices[0].device_kind if platform != "cpu" else f"{os.cpu_count()} cores"
     if platform != "cpu":
         return f"{platform} ({len(devices)} x {kind})"
