@@ -41,12 +41,12 @@ def scan_dense(
       xs: stacked over time.
 
     Returns:
-      `(carry, ys)` as `lax.scan` does. First derivatives in reverse mode only.
+      `(carry, ys)` as `lax.scan` does. Derivatives in reverse mode only.
 
     Raises:
       ValueError: `step` multiplies by a kernel not once.
     """
-    _rows(step, kernels, weights, carry, xs)
+    _check_used_once(step, kernels, weights, carry, xs)
 
     def body(carry, x):
         return step(lambda name, v: _product(v, kernels[name]), weights, carry, x)
@@ -67,7 +67,7 @@ def _product_of_rows(g, kernel):
 
 @jax.custom_vjp
 def _known(v, kernel, product):
-    """`v kernel`, which is `product`; its gradient is handed to `v` and to `product`."""
+    """`v kernel`, which is `product`; hands its gradient to `v` and to `product`, not to `kernel`."""
     del v, kernel
     return product
 
@@ -80,7 +80,7 @@ _known.defvjp(lambda v, kernel, product: (product, kernel), _known_backward)
 
 
 def _forward(step, kernels, weights, carry, xs):
-    _rows(step, kernels, weights, carry, xs)
+    _check_used_once(step, kernels, weights, carry, xs)
 
     def body(carry, x):
         products = {}
@@ -96,22 +96,21 @@ def _forward(step, kernels, weights, carry, xs):
     return (carry, ys), (kernels, weights, before, products, xs)
 
 
-def _rows(step, kernels, weights, carry, xs):
-    """How many rows `step` gives to each kernel; checks that it does so once."""
-    rows = {}
+def _check_used_once(step, kernels, weights, carry, xs):
+    """A second use of a kernel would be left out of its gradient."""
+    used = set()
 
     def dense(name, v):
-        if name in rows:
+        if name in used:
             raise ValueError(f"step multiplies by {name} twice: give it a kernel each time")
-        rows[name] = v.shape[0]
+        used.add(name)
         return _product(v, kernels[name])
 
     jax.eval_shape(
         lambda w, c, x: step(dense, w, c, x), weights, carry, jax.tree.map(lambda x: x[0], xs)
     )
-    if rows.keys() != kernels.keys():
-        raise ValueError(f"step does not use {', '.join(sorted(kernels.keys() - rows.keys()))}")
-    return rows
+    if used != kernels.keys():
+        raise ValueError(f"step does not use {', '.join(sorted(kernels.keys() - used))}")
 
 
 def _backward(step, saved, gradient):
