@@ -73,7 +73,8 @@ def _known(v, kernel, product):
 
 
 def _known_backward(kernel, g):
-    return (g @ kernel.T if kernel.ndim == 2 else _product_of_rows(g, kernel)), None, g
+    to_v = jnp.einsum("be,de->bd", g, kernel) if kernel.ndim == 2 else _product_of_rows(g, kernel)
+    return to_v, None, g
 
 
 _known.defvjp(lambda v, kernel, product: (product, kernel), _known_backward)
@@ -155,7 +156,7 @@ def _over_all_steps(v, g, rank):
     """The gradient of a kernel: of one for all rows a product of two matrices, as fast as products are."""
     if rank == 3:
         return jnp.einsum("tbd,tbe->bde", v, g)
-    return v.reshape(-1, v.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+    return jnp.einsum("nd,ne->de", v.reshape(-1, v.shape[-1]), g.reshape(-1, g.shape[-1]))
 
 
 scan_dense.defvjp(_forward, _backward)
