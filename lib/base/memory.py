@@ -38,15 +38,15 @@ def keep_freed() -> None:
     """Memory that is freed stays with the process, where the C library is GNU's.
 
     Otherwise what is above 32 MB, as what a compiled step has for all that is in between, goes back to the
-    system and comes anew in the next call, page by page: a tenth to a fifth of a CPU's time.
+    system and comes anew in the next call, page by page.
     """
-    trim, mmap_from, arenas = -1, -3, -8  # malloc.h
+    trim, mmap_from = -1, -3  # malloc.h
     try:
         ctypes.CDLL(None).gnu_get_libc_version
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    for setting, value in ((arenas, 1), (mmap_from, 2**30), (trim, 2**31 - 1)):
+    for setting, value in ((mmap_from, 2**30), (trim, 2**31 - 1)):
         mallopt(setting, value)
 
 
