@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.vdsr.figures import FIGURES
+from lib.run.result import Result
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +16,10 @@ def close_figures():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_from_a_result_alone(name, vdsr_smoke):
-    figure = FIGURES[name].draw(vdsr_smoke[2])
+    result = vdsr_smoke[2]
+    if name == "figures_6_7_kept":  # of a part that a smoke run leaves out
+        result = Result({}, arrays={f"kept_{of}": array for of, array in result.arrays.items()})
+    figure = FIGURES[name].draw(result)
     assert all(axis.has_data() or axis.texts for axis in figure.axes)
 
 
