@@ -19,7 +19,7 @@ from lib.base.weights import save_weights
 from lib.data import catalogue
 from lib.models.deformable import DigitClassifier, Segmenter, deform
 from lib.ops.sampling import effective_dilation
-from lib.run.claims import verdict
+from lib.run.claims import judge, verdict
 from lib.run.keys import root_keys
 from lib.run.paper import load_paper
 from lib.run.watch import Watch
@@ -151,6 +151,20 @@ def test_equal_arms_gain_nothing_and_no_result_holds():
         if claim.kind == "result" and claim.holds_if != "at most":
             value = neutral.get(claim.metric.split("_")[0], 0.0)
             assert verdict(claim, [value] * 3) != "holds", claim.id
+
+
+def test_that_three_are_enough_needs_three_that_gain():
+    def says(three, six):
+        gains = {"miou_deformable_0": 60.0, "miou_gain_3": three, "miou_gain_6_over_3": six}
+        summaries = {
+            name: {"mean": value, "std": 0.0, "per_seed": [value] * 3}
+            for name, value in gains.items()
+        }
+        rows = judge(CLAIMS, summaries, "laptop", {"table_1": []})
+        return next(row["verdict"] for row in rows if row["id"] == "saturates")
+
+    assert says(three=0.0, six=0.0) == "undecided"
+    assert (says(three=5.0, six=0.0), says(three=5.0, six=4.0)) == ("holds", "fails")
 
 
 def test_comparisons_say_who_is_better():
