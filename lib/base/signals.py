@@ -59,7 +59,12 @@ class Stop:
 
         Python runs its signal handlers between two of its own instructions, and one call into XLA can
         compile or compute for minutes; but the system's byte on the wake-up pipe comes without delay.
+
+        Raises:
+          Stopped: the time was up before anything could be computed.
         """
+        if not self.training and time.monotonic() >= self._deadline:
+            raise Stopped(signal.SIGALRM)
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
 
