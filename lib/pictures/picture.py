@@ -331,8 +331,10 @@ def _encoded_png(picture: Picture) -> bytes:
     chunks += picture.marks
     if picture.resolution:
         chunks.append(png.resolution_chunk(*picture.resolution))
-    deep = picture.pixels.dtype == np.uint16
-    plain = png.encode_16(picture.pixels) if deep else _encoded_by_pillow(picture, "PNG")
+    if picture.pixels.dtype == np.uint16:
+        plain = png.encode_16(picture.pixels)
+    else:
+        plain = _encoded_by_pillow(picture, "PNG", compress_type=png.RUNS)
     return png.with_chunks(plain, chunks) if chunks else plain
 
 
