@@ -163,9 +163,37 @@ CLAIMS = (
         kind="result",
         target=0.1,
         baseline=Baseline(
-            "small_accuracy_least", "at least", 0.9, "a network has not learned its digits"
+            "small_told_apart", "at least", 4, "the judge does not tell the dreams apart"
         ),
         headline="a class seen more often is dreamt more often: share of dreams, more by",
+    ),
+    Claim(
+        id="favoured-share",
+        where="blog, dogs",
+        statement="Share of the dreams judged to be the favoured class",
+        paper="–",
+        metric="favoured_share",
+        part="imbalance",
+        kind="reference",
+    ),
+    Claim(
+        id="favoured-changed",
+        where="blog, dogs",
+        statement="Share of the balanced network's dreams that the judge takes for another digit than before",
+        paper="–",
+        metric="small_changed",
+        part="imbalance",
+        kind="reference",
+    ),
+    Claim(
+        id="favoured-learned",
+        where="blog, dogs",
+        statement="All small networks have learned their digits: the least accuracy",
+        paper="–",
+        metric="small_accuracy_least",
+        part="imbalance",
+        kind="mechanism",
+        target=0.9,
     ),
     # Of dreams without the guide, or with the other: 0 on average.
     Claim(

@@ -93,7 +93,7 @@ class Config:
     small_steps: int = 600
     """Updates of each small network, batches of 64."""
     small_dreams: int = 200
-    """Dreams from noise of each small network."""
+    """Test images, the first, that each small network dreams on."""
     excess: int = 10
     """How many times as often as any other class the favoured one is shown (ImageNet has about 120 dogs
     of 1 000 classes)."""

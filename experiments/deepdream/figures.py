@@ -90,24 +90,27 @@ def _shown(count: int) -> list[int]:
 
 
 def imbalance(result: Result) -> Drawing:
-    """Dreams of small networks: the share judged to be each class, balanced and favouring one."""
+    """Dreams of small networks on digits: the share judged to be each class, balanced and favouring one."""
     arrays = result.arrays
     nets = [str(n) for n in arrays["small_nets"]]
     shares = arrays["small_shares"]  # [seeds, nets, classes]
-    figure, axes = subplots(2, len(nets), width=2.9 * len(nets), height=4, squeeze=False)
-    for i, name in enumerate(nets):
-        sheet = arrays[f"small_dreams_{i}"]
-        rows = [np.concatenate(list(sheet[r : r + 6]), axis=1) for r in (0, 6) if r < len(sheet)]
+    columns = len(nets) + 1
+    figure, axes = subplots(2, columns, width=2.4 * columns, height=4, squeeze=False)
+    sheets = [arrays["small_begins"], *(arrays[f"small_dreams_{i}"] for i in range(len(nets)))]
+    for axis, sheet, name in zip(axes[0], sheets, ["the digits", *nets], strict=True):
+        rows = [np.concatenate(list(sheet[r : r + 4]), axis=1) for r in range(0, len(sheet), 4)]
         rows = [row for row in rows if row.shape[1] == rows[0].shape[1]]
-        show(axes[0, i], np.concatenate(rows) / 255, name)
-        mean, spread = shares[:, i].mean(axis=0), shares[:, i].std(axis=0)
+        show(axis, np.concatenate(rows) / 255, name)
+    axes[1, 0].set_axis_off()
+    means, spreads = shares.mean(axis=0), shares.std(axis=0)
+    for i, (name, mean, spread) in enumerate(zip(nets, means, spreads, strict=True), 1):
         favoured = int(name.split()[-1]) if name.startswith("favours") else None
         colors = [DISCRIMINATOR if c == favoured else GUIDE for c in range(len(mean))]
         axes[1, i].bar(range(len(mean)), mean, yerr=spread, color=colors)
         axes[1, i].set_xticks(range(len(mean)))
-        axes[1, i].set_ylim(0, 1)
+        axes[1, i].set_ylim(0, 1.05 * (means + spreads).max())
         axes[1, i].set_xlabel("judged to be")
-    axes[1, 0].set_ylabel("share of the dreams")
+    axes[1, 1].set_ylabel("share of the dreams")
     return figure
 
 

@@ -10,6 +10,7 @@ from experiments.visualisation.data import Data, classifier
 from lib.ops.resize import resize
 from lib.pretrained.classes import CLASSES
 from lib.run.keys import purpose
+from lib.run.loop import train_on_host
 from lib.run.result import Result
 from lib.run.watch import Watch
 
@@ -43,15 +44,26 @@ def class_images(config: Config, keys: jax.Array, data: Data, watch: Watch, need
         seen = np.stack([np.clip(resize(np.rint(x), shape), 0, 255) for x in images])
         return maps.probabilities(judge, judge_params, seen, batch=len(seen))
 
+    shape = (len(labels), side, side, 3)
+    noises = [np.asarray(jax.random.normal(purpose(key, "class images"), shape)) for key in keys]
+    begins = [mean + NOISE * noise for noise in noises]
+
+    def climb(state, done, length):
+        """All classes of one arm."""
+        del length
+        arm, rules = list(ARMS.items())[done]
+        settings = {"mean": mean, "steps": config.class_steps}
+        made = [ascend(logits, params, begin, labels, rules, **settings) for begin in begins]
+        return {**state, arm: np.stack(made)}, {}
+
+    nothing = {arm: np.zeros((len(keys), *shape), np.float32) for arm in ARMS}
+    climbed = train_on_host("class-images", nothing, climb, steps=len(ARMS), every=1, watch=watch)
+
     metrics: dict[str, list[float]] = {}
     arrays = {"class_names": np.array(config.classes)}
-    for i, key in enumerate(keys):
-        shape = (len(labels), side, side, 3)
-        begins = mean + NOISE * np.asarray(jax.random.normal(purpose(key, "class images"), shape))
-        for arm, rules in ARMS.items():
-            images = ascend(
-                logits, params, begins, labels, rules, mean=mean, steps=config.class_steps
-            )
+    for i in range(len(keys)):
+        for arm in ARMS:
+            images = climbed.state[arm][i]
             own = np.asarray(scores(params, images))[np.arange(len(labels)), labels]
             p = judged(images)
             five = np.argsort(-p, axis=1)[:, :5]

@@ -433,6 +433,12 @@ def test_training_sets_differ_in_how_often_a_class_is_shown():
     assert len(imbalance.chosen(labels[:100], 1000, None, 10, 0)) == 1000  # too few, repeated
 
 
+def test_dreams_are_told_apart_as_many_classes_as_are_named():
+    assert imbalance.told_apart(np.arange(40) % 10) == pytest.approx(10)
+    assert imbalance.told_apart(np.full(40, 3)) == pytest.approx(1)
+    assert imbalance.told_apart(np.array([7, 8])) == pytest.approx(2)
+
+
 @pytest.mark.parametrize(
     "field, value, said",
     [

@@ -16,6 +16,7 @@ from experiments.visualisation.ascent import (
     without_smallest,
 )
 from experiments.visualisation.class_images import ARMS
+from lib.run.watch import Watch
 
 RNG = np.random.default_rng(0)
 MEAN = np.float32([120, 110, 100])
@@ -147,9 +148,9 @@ def test_all_arms_are_of_the_same_classes_begun_alike(visualisation_smoke, monke
 
     monkeypatch.setattr(class_images, "ascend", ascend)
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    found = class_images.class_images(config, keys, data, None, {}).metrics
-    assert [a[3] for a in asked] == [*ARMS.values()] * 2
-    for begins, labels, steps, _ in asked[: len(ARMS)]:
+    found = class_images.class_images(config, keys, data, Watch(), {}).metrics
+    assert [a[3] for a in asked] == [rules for rules in ARMS.values() for _ in keys]
+    for begins, labels, steps, _ in asked[::2]:
         np.testing.assert_array_equal(begins, asked[0][0])
         np.testing.assert_array_equal(labels, [954, 130])
         assert steps == config.class_steps
