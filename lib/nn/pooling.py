@@ -34,18 +34,22 @@ def avg_pool(
 
 
 def _maps(combine, x, neutral, window: int, stride: int, pad: int, ceil: bool):
-    """`combine` over the windows' pixels, each pixel of all windows at once: a strided slice."""
-    (rows, below), (columns, right) = (
-        _windows(length, window, stride, pad, ceil) for length in x.shape[1:3]
-    )
-    around = [(0, 0, 0), (pad, below, 0), (pad, right, 0), (0, 0, 0)]
-    x = jax.lax.pad(x, jnp.asarray(neutral, x.dtype), around)
-    pixels = [
-        x[:, i : i + (rows - 1) * stride + 1 : stride, j : j + (columns - 1) * stride + 1 : stride]
-        for i in range(window)
-        for j in range(window)
-    ]
-    return functools.reduce(combine, pixels)
+    """`combine` over the windows' pixels: over their rows, then over their columns, a strided slice each.
+
+    All pixels of a window at once, which is nine slices instead of six, took up to 20 times as long with its
+    gradient: XLA:CPU computes what each slice is of again for each.
+    """
+    for axis in (1, 2):
+        count, beyond = _windows(x.shape[axis], window, stride, pad, ceil)
+        around = [(0, 0, 0)] * 4
+        around[axis] = (pad, beyond, 0)
+        x = jax.lax.pad(x, jnp.asarray(neutral, x.dtype), around)
+        last = (count - 1) * stride + 1
+        x = functools.reduce(
+            combine,
+            [jax.lax.slice_in_dim(x, i, i + last, stride, axis) for i in range(window)],
+        )
+    return x
 
 
 def _windows(length: int, window: int, stride: int, pad: int, ceil: bool) -> tuple[int, int]:
