@@ -32,6 +32,28 @@ def the_dream(result: Result) -> Drawing:
     return figure
 
 
+def close(result: Result) -> Drawing:
+    """The middle of the first two dreams, about pixel by pixel."""
+    arrays = result.arrays
+    count = min(2, len(arrays["dream_photographs"]))
+    middles = [_middle(arrays[f"dream_high_{i}"], 400, 600) for i in range(count)]
+    width = 4.5 * count
+    figure, axes = subplots(
+        1, count, width=width, height=4.5 * max(map(_aspect, middles)), squeeze=False
+    )
+    for axis, middle in zip(axes[0], middles, strict=True):
+        show(axis, middle)
+    return figure
+
+
+def _middle(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """At most so many pixels of it."""
+    top, left = (
+        max(0, (n - most) // 2) for n, most in zip(image.shape, (height, width), strict=False)
+    )
+    return image[top : top + height, left : left + width]
+
+
 def layers(result: Result) -> Drawing:
     """Two photographs, layer by layer."""
     arrays = result.arrays
@@ -115,16 +137,16 @@ def imbalance(result: Result) -> Drawing:
 
 
 def guided(result: Result) -> Drawing:
-    """A photograph without a guide, and with each of two."""
+    """A photograph, and the middle of its dreams without a guide and with each of two."""
     arrays = result.arrays
-    figure, axes = subplots(
-        2, 3, width=WIDTH, height=2 * _aspect(arrays["unguided"]) * WIDTH / 3 + 0.6
-    )
+    aspect = _aspect(arrays["unguided"])
+    figure, axes = subplots(2, 3, width=WIDTH, height=2 * aspect * WIDTH / 3 + 0.6)
     show(axes[0, 0], arrays["guided_photograph"], "photograph")
-    show(axes[1, 0], arrays["unguided"], "without a guide")
     for i in range(2):
         show(axes[0, i + 1], arrays[f"guide_{i}"], "guide")
-        show(axes[1, i + 1], arrays[f"guided_{i}"], "guided by it")
+    dreams = {"unguided": "without a guide", "guided_0": "guided by it", "guided_1": "guided by it"}
+    for axis, (name, title) in zip(axes[1], dreams.items(), strict=True):
+        show(axis, _middle(arrays[name], round(400 * aspect), 400), title)
     return figure
 
 
@@ -188,6 +210,7 @@ def _aspect(image: np.ndarray) -> float:
 
 FIGURES = {
     "dream": Figure(the_dream, ("dream",)),
+    "close": Figure(close, ("dream",)),
     "curves": Figure(curves, ("dream",)),
     "layers": Figure(layers, ("layers",)),
     "layers_numbers": Figure(layers_numbers, ("layers",)),

@@ -108,6 +108,7 @@ def figure_game(result: Result) -> matplotlib.figure.Figure:
         xlabel="updates", ylabel="mean D", ylim=(0, 1), title="what D answers (with dropout)"
     )
     for axis in (value, answers):
+        axis.locator_params(axis="x", nbins=5)
         axis.legend()
     return figure
 
