@@ -56,7 +56,7 @@ LAYERS = {
         last="conv10",
         least_side=25,
         bytes_at_least=600 * 2**20,
-        bytes_a_pixel=1200,
+        bytes_a_pixel=800,
         ratio=1e-3,
         odd=True,
     ),
