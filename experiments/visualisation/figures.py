@@ -60,7 +60,8 @@ def more_class_images(result: Result) -> Drawing:
 def _class_images(result: Result, rows: dict[str, str]) -> Drawing:
     arrays = result.arrays
     names = [str(name) for name in arrays["class_names"]]
-    size = {"width": 1.1 * len(names) + 0.2, "height": 1.12 * len(rows) + 0.2}
+    side = min(1.1, 9 / len(names))
+    size = {"width": side * len(names) + 0.2, "height": (side + 0.02) * len(rows) + 0.2}
     figure, axes = subplots(len(rows), len(names), squeeze=False, **size)
     words = {"va": "center", "ha": "center", "rotation": 90, "fontsize": 7}
     for row, (arm, label) in zip(axes, rows.items(), strict=True):

@@ -1,5 +1,7 @@
 """DeepDream's algorithm by hand and against SciPy, on networks of a few pixels; its comparisons."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -431,6 +433,48 @@ def test_training_sets_differ_in_how_often_a_class_is_shown():
     equal = imbalance.chosen(labels, 1000, 3, 1, 0)
     np.testing.assert_array_equal(np.sort(equal), np.sort(balanced))
     assert len(imbalance.chosen(labels[:100], 1000, None, 10, 0)) == 1000  # too few, repeated
+
+
+def test_small_networks_dream_alike_and_equal_ones_gain_nothing(monkeypatch):
+    """Nothing is trained and nothing dreamt: all networks of a seed are one, and dreams are the images."""
+    asked, shown = [], []
+
+    def small_dreams(params, key, images):
+        asked.append((params, jax.random.key_data(key), np.asarray(images)))
+        return np.asarray(images)
+
+    def train(name, state, step, keys, inputs, **settings):
+        shown.append((name, np.bincount(np.asarray(inputs[1]), minlength=10), settings["steps"]))
+        return SimpleNamespace(state=state, history=[])
+
+    monkeypatch.setattr(imbalance, "small_dreams", small_dreams)
+    monkeypatch.setattr(imbalance, "train", train)
+    config = PRESETS["smoke"]
+    rng = np.random.default_rng(2)
+    arrays = {"image": rng.integers(0, 256, (100, 8, 8), np.uint8), "label": np.arange(100) % 10}
+    data = SimpleNamespace(small=(SimpleNamespace(arrays=arrays),) * 2)
+    found = imbalance.imbalance(config, root_keys((0, 1)), data, Watch(), {}).metrics
+    assert found["favoured_gain"] == [0, 0] and found["small_changed"] == [0, 0]
+    assert found["favoured_share"] == found["favoured_share_balanced"]
+    arms = 1 + len(config.favoured)
+    assert len(asked) == 2 * arms
+    for params, key, images in asked[:arms]:
+        jax.tree.map(np.testing.assert_array_equal, params, asked[0][0])
+        np.testing.assert_array_equal(key, asked[0][1])
+        np.testing.assert_array_equal(images[..., 0], arrays["image"][: config.small_dreams])
+    assert {steps for *_, steps in shown} == {config.small_steps}
+    favoured = [counts.argmax() for name, counts, _ in shown if "favours" in name]
+    assert favoured == list(config.favoured)
+
+    # And if each favouring network dreams of its class alone, the balanced one of another: all is gained.
+    dreamt = iter(2 * [0, *config.favoured])
+    monkeypatch.setattr(
+        imbalance, "small_dreams", lambda params, key, x: np.full(x.shape, next(dreamt), np.float32)
+    )
+    monkeypatch.setattr(imbalance, "_classify", lambda: lambda params, x: x[:, 0, 0, 0].astype(int))
+    assert 0 not in config.favoured
+    found = imbalance.imbalance(config, root_keys((0, 1)), data, Watch(), {}).metrics
+    assert found["favoured_gain"] == [1, 1] and found["small_told_apart"] == pytest.approx([1, 1])
 
 
 def test_dreams_are_told_apart_as_many_classes_as_are_named():
