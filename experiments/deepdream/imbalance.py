@@ -1,6 +1,7 @@
 """Why dogs, measured: small networks whose training sets are balanced or favour a class, and their dreams."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -11,6 +12,7 @@ import optax
 
 from experiments.deepdream.config import Config
 from experiments.deepdream.goals import energy, make_objective
+from experiments.deepdream.network import entropy
 from experiments.deepdream.octaves import Settings, as_data, make_climb
 from lib.batches.indices import shuffled_indices
 from lib.nn.conv import Conv
@@ -104,8 +106,7 @@ def small_dreams(params, key: jax.Array, images: jax.Array) -> np.ndarray:
 
 def told_apart(named: np.ndarray) -> float:
     """How many classes the judge names, by exp(entropy) of their shares: 1 to 10."""
-    share = np.bincount(named, minlength=CLASSES) / len(named)
-    return float(np.exp(-np.sum(share * np.log(np.maximum(share, 1e-12)))))
+    return math.exp(entropy(np.bincount(named, minlength=CLASSES) / len(named)))
 
 
 @functools.lru_cache
